@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { createActivities } from './src/activities/channels.js';
+import { activityChannels, createActivities, type ActivityDeps } from './src/activities/channels.js';
 import type { SageBankingParts } from './src/activities/sage-banking/deps.js';
 import { createActivityInterceptors } from './src/activities/interceptor.js';
 import { describeWorker } from './src/activities/setup/describe-worker.js';
-import { keepSetup } from './src/activities/setup/keep-setup.js';
+import { createSetupKeeper } from './src/activities/setup/keep-setup.js';
+import { repairAfterRestore } from './src/activities/setup/repair-after-restore.js';
 import { createClockedFetch } from './src/clients/http/clocked-fetch.js';
 import { observedFetch } from './src/clients/http/observed-fetch.js';
 import { createRutterClient } from './src/clients/rutter/client.js';
@@ -24,6 +25,7 @@ import {
   type WorkerConfig,
 } from './src/config.js';
 import { parseKeyring } from './src/crypto/keyring.js';
+import { dbChannels } from './src/db/channels.js';
 import { explainUnavailable } from './src/db/explain-unavailable.js';
 import { createPool } from './src/db/pool.js';
 import { providerClock, startClockWatch, type ClockWatch } from './src/db/clock-watch.js';
@@ -103,7 +105,7 @@ const providerFetch = {
   rutter: createClockedFetch(() => performance.now()),
   'sage-banking': createClockedFetch(() => performance.now()),
 };
-const activities = createActivities({
+const deps: ActivityDeps = {
   pool,
   keyring: keys.keyring,
   rutter: createRutterClient({
@@ -131,7 +133,8 @@ const activities = createActivities({
   },
   wait: (waitMs, signal) => sleep(waitMs, undefined, { signal }),
   stopping,
-});
+};
+const activities = createActivities(deps);
 
 const shared = { connection, namespace, dataConverter };
 const interceptors = { activity: [createActivityInterceptors] };
@@ -170,17 +173,26 @@ logger.info('worker stopped');
 process.exit(0);
 
 async function runUntilStopped(): Promise<void> {
-  const setup = createTemporalSetup({ client, connection: clientConnection, namespace });
-  const clocks = watchClocks();
-  const running = Promise.all(workers.map((worker) => worker.run()));
-  logger.info({ namespace }, 'worker running');
-  void keepSetup({
+  const setupKeeper = createSetupKeeper({
     pool,
-    setup,
+    setup: createTemporalSetup({ client, connection: clientConnection, namespace }),
     logger,
     stopping,
     restoredAtStart: setupPartNames({ registered, ...schedules }),
+    repairRestore: (lost) =>
+      repairAfterRestore<ActivityDeps>(deps, {
+        channels: activityChannels,
+        dbChannels,
+        restore: facade,
+        lost,
+      }),
   });
+  // Before anything is sent: after a restore of the database an operator's decision may be lost.
+  await setupKeeper.check();
+  const clocks = watchClocks();
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  logger.info({ namespace }, 'worker running');
+  void setupKeeper.keep();
   const described = describe();
   await running;
   clocks.stop();

@@ -1,6 +1,6 @@
 import type { CommandProblemCode, CommandState } from '../db/commands.js';
 import type { ChannelId } from '../domain/channel.js';
-import type { SharedDeps } from './deps.js';
+import type { RestoreWorkflows, SharedDeps } from './deps.js';
 
 /** Input of an activity that carries out a command; what to do is stored in the command's row. */
 export interface RunCommandInput {
@@ -42,8 +42,31 @@ export interface ActivityChannel<Deps extends SharedDeps> {
   runCommand(deps: Deps): (input: RunCommandInput) => Promise<RunCommandResult>;
   /** Ends a command that was not carried out in time. A repeat changes nothing. */
   failCommand(deps: Deps): (input: FailCommandInput) => Promise<FailCommandResult>;
+  /**
+   * After a restore of the database: repairs what the provider and Temporal know and the rows do not. Safe to repeat.
+   */
+  repairAfterRestore?(deps: Deps, input: AfterRestoreInput): Promise<AfterRestoreCounts>;
   /** Probes what only a request can clear, before alerts are reviewed. Never throws. */
   beforeAlertReview?(deps: Deps): Promise<void>;
+}
+
+export interface AfterRestoreInput {
+  readonly restore: RestoreWorkflows;
+  /** What was written since then (ISO) is lost; null: unknown. */
+  readonly lostFrom: string | null;
+  /** Customers of workflows that had no row. */
+  readonly customerIds: ReadonlySet<string>;
+}
+
+export interface AfterRestoreCounts {
+  /** Connections that the provider has and we did not. */
+  readonly adoptedConnections: number;
+  /** Feeds of accounts that the provider has and we did not. */
+  readonly adoptedFeeds: number;
+  /** Connections of which nothing could be read, because the provider refuses them. */
+  readonly unreadableConnections: number;
+  /** Decisions of operators that may be lost. */
+  readonly decisions: number;
 }
 
 /** The registry: every channel by its id. */

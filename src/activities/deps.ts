@@ -15,6 +15,27 @@ export interface SharedWorkflows {
   missingCommands(input: { commandIds: readonly string[] }): Promise<string[]>;
 }
 
+/** A workflow as a list shows it. */
+export interface ListedWorkflow {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** What it last showed, by its search attributes; null where it shows none. */
+  readonly feedState: string | null;
+  readonly customerId: string | null;
+}
+
+/** What is asked of Temporal after a restore of the database. Implemented by `src/temporal/restore-calls.ts`. */
+export interface RestoreWorkflows {
+  /** Pages of the running workflows of a type. */
+  listRunning(input: { type: string }): AsyncIterable<readonly ListedWorkflow[]>;
+  /** Pages of workflows of a type that ended as closed since then (ISO). */
+  listClosedSince(input: { type: string; since: string }): AsyncIterable<readonly ListedWorkflow[]>;
+  /** What the workflow of this id shows now: exact, where a list lags behind. Null when it does not run. */
+  readRunning(input: { workflowId: string }): Promise<ListedWorkflow | null>;
+  /** Ends a run; harmless when it has ended. */
+  endWorkflow(input: { workflowId: string; runId: string; reason: string }): Promise<void>;
+}
+
 /**
  * What shared activities work with; nothing connects on import. Each channel adds its own parts
  * (`rutter/deps.ts`, `sage-banking/deps.ts`).

@@ -16,6 +16,8 @@ export interface DbChannel {
   readonly repairTasks: readonly string[];
   /** Which task finds the workflows whose absence an alert reports. */
   readonly missingWorkflows: readonly MissingWorkflows[];
+  /** The rows of the channel's workflows. */
+  readonly workflowRows: readonly WorkflowRows[];
   /** A SELECT of one row and one column: how much of the channel is open and would need its workflows. */
   readonly openWorkSql: string;
   /** The name of a feed's account, as a scalar subquery. `feedId`: an SQL expression. */
@@ -115,6 +117,17 @@ export interface AcknowledgedAlert {
 export interface MissingWorkflows {
   readonly task: string;
   readonly sql: string;
+}
+
+/** Where the rows of a type of workflow are: a workflow without its row has nothing to do. */
+export interface WorkflowRows {
+  readonly type: string;
+  /** A workflow's id is this and the row's id. */
+  readonly idPrefix: string;
+  /** The form of the row's id: what is not of this form is no workflow of ours. */
+  readonly idPattern: RegExp;
+  /** Selects, as `id`, those of the ids `$1` (text[]) that have a row. */
+  readonly existingSql: string;
 }
 
 /** The registry: every channel by its id. */

@@ -24,13 +24,22 @@ export interface CountedMark {
 }
 
 /**
- * Compares Temporal's mark, read before, with the database's, records what that shows, and counts up. One process at a
- * time: a restore is found once.
+ * Compares Temporal's mark with the database's, records what that shows, and counts up. One process at a time: a restore
+ * is found once.
+ * @param read in this order, before this call: the mark that Temporal had accepted ({@link readWrittenMark}), and its own
  */
-export async function countMark(pool: Pool, temporal: DatabaseMark | null): Promise<CountedMark> {
+export async function countMark(
+  pool: Pool,
+  read: { readonly writtenMark: number | null; readonly temporal: DatabaseMark | null },
+): Promise<CountedMark> {
+  const { temporal, writtenMark } = read;
   return await transaction(pool, async (db) => {
     const row = await lockMark(db);
-    const comparison = compareMarks(row, temporal);
+    // Null now: another process has found just before that Temporal lost it.
+    const comparison = compareMarks(
+      { ...row, writtenMark: row.writtenMark === null ? null : writtenMark },
+      temporal,
+    );
     switch (comparison) {
       case 'database_older':
         await recordDatabaseRestored(db, row, temporal);
@@ -72,10 +81,10 @@ async function recordDatabaseRestored(
   temporal: DatabaseMark | null,
 ): Promise<void> {
   const { rows } = await db.query<{ lost_from: string; lost_until: string | null }>(
-    `UPDATE database_mark SET restored_at = now(), repairing_until = NULL, written_mark = NULL,
+    `UPDATE database_mark SET restored_at = now(), repairing_until = NULL, written_mark = $2,
             lost_from = least(lost_from, marked_at), lost_until = greatest(lost_until, $1)
      RETURNING lost_from, lost_until`,
-    [temporal?.markedAt ?? null],
+    [temporal?.markedAt ?? null, temporal?.mark ?? null],
   );
   const detail = { lost_from: rows[0]?.lost_from ?? row.markedAt, lost_until: rows[0]?.lost_until ?? null };
   await raiseFinding(db, { code: 'database_restored', subject: 'service', detail });
@@ -86,12 +95,12 @@ export async function markWritten(db: Queryable, { mark }: DatabaseMark): Promis
   await db.query(`UPDATE database_mark SET written_mark = greatest(written_mark, $1)`, [mark]);
 }
 
-/** Whether Temporal has been set up for this database before: what is missing there then was lost. */
-export async function wasTemporalSetUp(db: Queryable): Promise<boolean> {
-  const { rows } = await db.query<{ written: boolean }>(
-    `SELECT written_mark IS NOT NULL AS written FROM database_mark`,
+/** The highest mark that Temporal has accepted; null: it has never been set up for this database. */
+export async function readWrittenMark(db: Queryable): Promise<number | null> {
+  const { rows } = await db.query<{ written: number | null }>(
+    `SELECT written_mark::float8 AS written FROM database_mark`,
   );
-  return rows[0]?.written ?? false;
+  return rows[0]?.written ?? null;
 }
 
 /** A found restore of the database: what was written between these moments (ISO) is lost. */

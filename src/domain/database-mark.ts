@@ -36,8 +36,9 @@ export type MarkComparison =
   | 'other_database';
 
 /**
- * Read Temporal's mark before the database's: the database writes first, so in step its own is never the lower one.
- * @param database `writtenMark`: the highest mark that Temporal has accepted; null: none yet
+ * To be read in this order: `writtenMark`, Temporal's mark, `mark`. The database counts first and records last what Temporal
+ * has accepted, so in step the three never decrease from one to the next, however many processes count meanwhile.
+ * @param database `writtenMark`: the highest mark that Temporal had accepted; null: none yet
  */
 export function compareMarks(
   database: { readonly databaseId: string; readonly mark: number; readonly writtenMark: number | null },

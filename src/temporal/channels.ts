@@ -3,6 +3,7 @@ import type { Availability } from '../domain/availability.js';
 import { callsTo } from './calls.js';
 import type { TemporalChannels } from './channel.js';
 import { createSharedMissingWorkflows, createWorkflowFacade } from './facade.js';
+import { createRestoreCalls } from './restore-calls.js';
 import { createRutterFacade, createRutterMissingWorkflows } from './rutter/facade.js';
 import { createSageBankingFacade, createSageBankingMissingWorkflows } from './sage-banking/facade.js';
 
@@ -30,6 +31,7 @@ export function createFacade(client: Client, availability?: Availability) {
   return {
     ...createWorkflowFacade(calls),
     ...createSharedMissingWorkflows(calls),
+    ...createRestoreCalls(calls),
     ...rutter.createFacade(calls),
     ...rutter.createMissingWorkflows(calls),
     ...sageBanking.createFacade(calls),

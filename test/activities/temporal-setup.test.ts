@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkSetup } from '../../src/activities/setup/check-setup.js';
-import { keepSetup } from '../../src/activities/setup/keep-setup.js';
+import { createSetupKeeper } from '../../src/activities/setup/keep-setup.js';
 import { acknowledgeAlert } from '../../src/db/acknowledge-alert.js';
 import { reviewAlerts } from '../../src/db/alerts.js';
 import { dbChannels } from '../../src/db/channels.js';
@@ -93,14 +93,15 @@ describe('what the service needs in Temporal', () => {
     await check();
     const stopping = new AbortController();
     const logger = pino({ enabled: false });
-    const kept = keepSetup({
+    const kept = createSetupKeeper({
       pool,
       setup,
       logger,
       stopping: stopping.signal,
       restoredAtStart: [],
+      repairRestore: () => Promise.resolve({}),
       everyMs: 100,
-    });
+    }).keep();
     await client.schedule.getHandle(fleetRepairScheduleId).delete();
     await connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: ['FeedReason'] });
     await until(async () => (await repairScheduleExists()) && (await registered()).length === names.length, {

@@ -1,6 +1,8 @@
 import { rutterCommandKinds } from '../../db/rutter/commands.js';
-import type { ActivityChannel } from '../channel.js';
+import type { ActivityChannel, AfterRestoreCounts, AfterRestoreInput } from '../channel.js';
 import { failCommandOf } from '../command-failure.js';
+import { adoptLostConnections } from './after-restore/adopt-lost-connections.js';
+import { recoverDecisions } from './after-restore/lost-decisions.js';
 import { temporalRestartConnections } from './connection/restart-connections.js';
 import { rutterReadConnection } from './connection/read-connection.js';
 import { dbApplyFeedRequest } from './delivery/apply-feed-request.js';
@@ -46,6 +48,18 @@ function createRepairActivities(deps: RutterDeps) {
   };
 }
 
+/** Decisions first: nothing is sent that an operator may have stopped in the lost time. */
+async function repairAfterRestore(deps: RutterDeps, input: AfterRestoreInput): Promise<AfterRestoreCounts> {
+  const decisions = await recoverDecisions(deps, input);
+  const adopted = await adoptLostConnections(deps, input);
+  return {
+    decisions,
+    adoptedConnections: adopted.connections,
+    adoptedFeeds: adopted.feeds,
+    unreadableConnections: adopted.unreadable,
+  };
+}
+
 /** What the `rutter` channel contributes to the activities. It is always configured. */
 export const rutterChannel = {
   id: 'rutter' as const,
@@ -59,6 +73,7 @@ export const rutterChannel = {
     await probeRejectedCredentials(deps);
     await endUnusedLinks(deps);
   },
+  repairAfterRestore,
 } satisfies ActivityChannel<RutterDeps>;
 
 /** Every activity of the channel, by wire name. */

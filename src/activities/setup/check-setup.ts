@@ -1,4 +1,4 @@
-import { countMark, markWritten, wasTemporalSetUp } from '../../db/database-mark.js';
+import { countMark, markWritten, readWrittenMark } from '../../db/database-mark.js';
 import type { Pool } from '../../db/pool.js';
 import { raiseFinding } from '../../db/restore-findings.js';
 import type { MarkComparison } from '../../domain/database-mark.js';
@@ -23,13 +23,17 @@ export async function checkSetup(input: {
   restoredBefore?: readonly string[];
 }): Promise<SetupCheck> {
   const { pool, setup, restoredBefore = [] } = input;
-  const wasSetUp = await wasTemporalSetUp(pool);
+  const writtenMark = await readWrittenMark(pool);
+  const wasSetUp = writtenMark !== null;
   const restored = [...restoredBefore, ...(await setup.restore())];
   if (wasSetUp) {
     for (const part of restored)
       await raiseFinding(pool, { code: 'temporal_data_lost', subject: part, detail: {} });
   }
-  const { comparison, toWrite } = await countMark(pool, await setup.readMark());
+  const { comparison, toWrite } = await countMark(pool, {
+    writtenMark,
+    temporal: await setup.readMark(),
+  });
   if (toWrite !== null) {
     await setup.writeMark(toWrite);
     await markWritten(pool, toWrite);

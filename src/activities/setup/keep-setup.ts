@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endRestoreRepair, takeRestoreRepair, type DatabaseRestore } from '../../db/database-mark.js';
 import type { Pool } from '../../db/pool.js';
 import type { Logger } from '../../logger.js';
 import type { TemporalSetup } from '../../temporal/setup.js';
@@ -7,36 +8,66 @@ import { checkSetup, type SetupCheck } from './check-setup.js';
 /** What Temporal has lost is made again within this time and a little. A check is a handful of cheap calls. */
 export const setupCheckEveryMs = 30_000;
 
-export interface KeepSetupInput {
+export interface SetupKeeperInput {
   readonly pool: Pool;
   readonly setup: TemporalSetup;
   readonly logger: Logger;
   readonly stopping: AbortSignal;
   /** What was missing at the start of this process, which has made it. */
   readonly restoredAtStart: readonly string[];
+  /** Repairs what a restore of the database left behind; one process at a time is asked to. */
+  readonly repairRestore: (lost: DatabaseRestore) => Promise<object>;
   /** For tests; {@link setupCheckEveryMs} by default. */
   readonly everyMs?: number;
 }
 
-/** Checks again and again, until the worker stops. Never throws: a check that fails is logged, once for each cause. */
-export async function keepSetup(input: KeepSetupInput): Promise<void> {
-  const { logger, stopping, everyMs = setupCheckEveryMs } = input;
+export interface SetupKeeper {
+  /** One check, with the repair of a restore that it finds. Never throws: a failure is logged, once for each cause. */
+  check(): Promise<void>;
+  /** Checks again and again, until the worker stops. */
+  keep(): Promise<void>;
+}
+
+export function createSetupKeeper(input: SetupKeeperInput): SetupKeeper {
+  const { pool, logger, stopping, everyMs = setupCheckEveryMs } = input;
   let failure: string | null = null;
   let restoredBefore = input.restoredAtStart;
   let reported: SetupCheck['comparison'] = 'in_step';
-  while (!stopping.aborted) {
+  const check = async (): Promise<void> => {
     try {
-      const check = await checkSetup({ ...input, restoredBefore });
+      const found = await checkSetup({ ...input, restoredBefore });
       restoredBefore = [];
-      report(logger, check, reported);
-      reported = check.comparison;
+      report(logger, found, reported);
+      reported = found.comparison;
+      const lost = await takeRestoreRepair(pool);
+      if (lost !== null) await repair(input, lost);
       failure = null;
     } catch (error) {
       const cause = error instanceof Error ? error.message : 'unknown';
       if (cause !== failure) logger.warn({ error }, 'setup of Temporal not checked');
       failure = cause;
     }
-    await sleep(everyMs, undefined, { signal: stopping }).catch(() => undefined);
+  };
+  return {
+    check,
+    keep: async () => {
+      while (!stopping.aborted) {
+        await sleep(everyMs, undefined, { signal: stopping }).catch(() => undefined);
+        if (!stopping.aborted) await check();
+      }
+    },
+  };
+}
+
+async function repair(
+  { pool, logger, repairRestore }: SetupKeeperInput,
+  lost: DatabaseRestore,
+): Promise<void> {
+  try {
+    logger.info({ ...(await repairRestore(lost)) }, 'restore of the database repaired');
+  } catch (error) {
+    await endRestoreRepair(pool, { done: false }).catch(() => undefined);
+    throw error;
   }
 }
 

@@ -38,3 +38,6 @@ export const jobAnswerBytesMax =
   batchPostingsMax * escapedUnitBytesMax * (sentUnitsMax + otherUnitsMax) + transactionsAnswerBytesMax;
 /** Of one page of a list of transactions. */
 export const transactionPageBytesMax = listLimitMax * shownBytesMax + envelopeBytesMax;
+
+/** A list of all connections has no pages: some 400 bytes each, so more than 150,000 of them. */
+export const connectionListBytesMax = 64 * 1024 * 1024;

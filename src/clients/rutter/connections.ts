@@ -1,14 +1,25 @@
 import type { CallOptions, ForConnection, Keyed } from './call-options.js';
+import { connectionListBytesMax } from './body-sizes.js';
 import { isNotFound } from './errors.js';
 import type { Requester, RutterRequest } from './request.js';
 import {
+  connectionListSchema,
   connectionSchema,
   connectionStatusSchema,
   createdConnectionSchema,
   deletedSchema,
   exchangedTokenSchema,
 } from './schemas.js';
-import type { ConnectionStatus, CreatedConnection, ExchangedToken, RutterConnection } from './schemas.js';
+import type {
+  ConnectionStatus,
+  CreatedConnection,
+  ExchangedToken,
+  ListedConnection,
+  RutterConnection,
+} from './schemas.js';
+
+/** The whole list is one answer. */
+const connectionListTimeoutMs = 60_000;
 
 export type ConnectionDeletion = 'deleted' | 'gone' | 'not_deleted';
 
@@ -28,6 +39,8 @@ export interface ConnectionCalls {
   getConnectionByToken(input: ForConnection): Promise<RutterConnection>;
   /** GET /connections/status. */
   getConnectionStatus(input: ForConnection): Promise<ConnectionStatus>;
+  /** GET /connections?status=any: all of the organisation, broken ones included. The list has no pages (contract 5.2). */
+  listConnections(input: CallOptions): Promise<ListedConnection[]>;
   /** DELETE /connections/:id. `gone`: it did not exist any more. `not_deleted`: Rutter's answer says that it failed. */
   deleteConnection(input: CallOptions & { connectionId: string }): Promise<ConnectionDeletion>;
 }
@@ -66,6 +79,21 @@ export function createConnectionCalls(dependencies: {
         schema: exchangedTokenSchema,
         secrets: [publicToken],
         timeoutMs,
+        priority,
+        signal,
+      });
+      return answer.value;
+    },
+
+    async listConnections({ priority = 'interactive', signal }) {
+      const answer = await request({
+        operation: 'listConnections',
+        method: 'GET',
+        path: '/connections',
+        query: { status: 'any' },
+        schema: connectionListSchema,
+        answerBytesMax: connectionListBytesMax,
+        timeoutMs: connectionListTimeoutMs,
         priority,
         signal,
       });

@@ -5,6 +5,7 @@ export type RutterOperation =
   | 'getConnectionByToken'
   | 'getConnectionStatus'
   | 'deleteConnection'
+  | 'listConnections'
   | 'listAccounts'
   | 'getAccount'
   | 'createAccount'
@@ -20,6 +21,7 @@ export const organisationOperations: ReadonlySet<RutterOperation> = new Set<Rutt
   'createConnection',
   'exchangePublicToken',
   'deleteConnection',
+  'listConnections',
   'getJob',
   'getAccountJob',
   'probeCredentials',

@@ -95,6 +95,30 @@ export const connectionSchema = z
   }));
 export type RutterConnection = z.output<typeof connectionSchema>;
 
+/** GET /connections. The tokens are secrets. */
+export const connectionListSchema = z
+  .object({
+    connections: z.array(
+      z.object({
+        id,
+        access_token: id,
+        link_url: nullableToken,
+        platform: nullableToken,
+        name: nullableText,
+      }),
+    ),
+  })
+  .transform(({ connections }) =>
+    connections.map((connection) => ({
+      id: connection.id,
+      accessToken: connection.access_token,
+      linkUrl: connection.link_url,
+      platform: connection.platform,
+      name: connection.name,
+    })),
+  );
+export type ListedConnection = z.output<typeof connectionListSchema>[number];
+
 /** GET /connections/status. */
 export const connectionStatusSchema = z
   .object({

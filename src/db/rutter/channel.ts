@@ -1,7 +1,9 @@
 import type { FeedFacts, FeedState } from '../../domain/feed.js';
 import { rutterChannel } from '../../domain/rutter/channel.js';
 import { accountDifferencesSql } from '../account-differences-sql.js';
+import { bankFeedWorkflowId, connectionWorkflowId, loginHandoffWorkflowId } from '../../domain/ids.js';
 import type { DbChannel } from '../channel.js';
+import { uuidRows } from '../workflow-rows.js';
 import { ingestionProblemsSql } from '../ingestion-problems.js';
 import { rutterAlertConditions } from './alert-conditions.js';
 import { listRutterFeeds } from './customer-feeds.js';
@@ -65,6 +67,16 @@ export const rutterDbChannel: DbChannel = {
   missingWorkflows: [
     { task: 'connections', sql: 'a.feed_id IS NULL' },
     { task: 'feeds', sql: 'EXISTS (SELECT 1 FROM feeds f WHERE f.feed_id = a.feed_id)' },
+  ],
+  workflowRows: [
+    uuidRows('bankFeedWorkflow', bankFeedWorkflowId(''), 'feeds', 'feed_id'),
+    uuidRows('connectionWorkflow', connectionWorkflowId(''), 'connections', 'connection_id'),
+    {
+      type: 'loginHandoffWorkflow',
+      idPrefix: loginHandoffWorkflowId(''),
+      idPattern: /^[0-9a-f]{64}$/,
+      existingSql: `SELECT handoff_id AS id FROM handoffs WHERE handoff_id = ANY ($1::text[])`,
+    },
   ],
   openWorkSql: `SELECT count(*) FROM feeds WHERE operator <> 'closed'`,
   accountNameSql: (feedId) =>

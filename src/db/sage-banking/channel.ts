@@ -1,7 +1,14 @@
 import { feedState } from '../../domain/feed.js';
 import { sageBankingChannel } from '../../domain/sage-banking/channel.js';
 import { sageFeedFacts, type SageAccountStatus } from '../../domain/sage-banking/states.js';
+import {
+  sageBankAccountWorkflowId,
+  sageBankLinkWorkflowId,
+  sageOnboardingWorkflowId,
+  sageReprocessWorkflowId,
+} from '../../domain/ids.js';
 import type { DbChannel } from '../channel.js';
+import { uuidRows } from '../workflow-rows.js';
 import { sageAlertConditions } from './alert-conditions.js';
 import { deleteOldReadings } from './commands.js';
 import { listSageFeeds } from './customer-feeds.js';
@@ -67,6 +74,12 @@ export const sageBankingDbChannel: DbChannel = {
       task: 'sage_accounts',
       sql: 'EXISTS (SELECT 1 FROM sage_accounts s WHERE s.sage_account_id = a.feed_id)',
     },
+  ],
+  workflowRows: [
+    uuidRows('sageBankAccountWorkflow', sageBankAccountWorkflowId(''), 'sage_accounts', 'sage_account_id'),
+    uuidRows('sageBankLinkWorkflow', sageBankLinkWorkflowId(''), 'sage_links', 'link_id'),
+    uuidRows('sageOnboardingWorkflow', sageOnboardingWorkflowId(''), 'sage_onboardings', 'onboarding_id'),
+    uuidRows('sageReprocessWorkflow', sageReprocessWorkflowId(''), 'sage_reprocesses', 'reprocess_id'),
   ],
   openWorkSql: `SELECT (SELECT count(*) FROM sage_accounts WHERE status <> 'cancelled')
     + (SELECT count(*) FROM sage_onboardings WHERE state IN ('registering', 'waiting_captcha', 'creating', 'in_doubt'))

@@ -1,5 +1,6 @@
 import { renewCommandKey } from '../../../db/commands.js';
 import { linkAddress, planConnection } from '../../../domain/rutter/connection.js';
+import { awaitRestoreRepair } from '../after-restore/await-repair.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { finishWithConnection, type CommandContext, type CommandEnding } from './finish-with-connection.js';
 
@@ -10,6 +11,7 @@ export async function createConnection(context: CommandContext): Promise<Command
     mode: deps.settings.connectionMode,
     platform: command.input.platform ?? deps.settings.rutterPlatform,
   });
+  await awaitRestoreRepair(deps);
   const created = await deps.rutter
     .createConnection({
       platform: plan.createPlatform,

@@ -15,6 +15,7 @@ import type { HandoffReason, HandoffState } from '../../../domain/rutter/handoff
 import { planConnection } from '../../../domain/rutter/connection.js';
 import { recordingRejectedCredentials } from '../rejected-credentials.js';
 import type { RutterDeps } from '../deps.js';
+import { awaitRestoreRepair } from '../after-restore/await-repair.js';
 import { isSpentKey } from '../explain-refusal.js';
 import { Obsolete } from '../../failures.js';
 import { workOnHandoff } from './work-on-handoff.js';
@@ -93,6 +94,7 @@ async function createAndClaim(
   });
   // The page leads the customer to Rutter Link before: without that nobody has connected Sage.
   if (plan.linkState === 'awaited') return { outcome: 'refused', reason: 'connection_not_linked' };
+  await awaitRestoreRepair(deps);
   const created = await deps.rutter
     .createConnection({
       platform: plan.createPlatform,
