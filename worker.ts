@@ -189,6 +189,7 @@ async function runUntilStopped(): Promise<void> {
   });
   // Before anything is sent: after a restore of the database an operator's decision may be lost.
   await setupKeeper.check();
+  if (stopping.aborted) return;
   const clocks = watchClocks();
   const running = Promise.all(workers.map((worker) => worker.run()));
   logger.info({ namespace }, 'worker running');
