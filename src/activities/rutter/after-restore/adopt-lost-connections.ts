@@ -52,7 +52,7 @@ export async function adoptLostConnections(
   const ofCustomers = await listConnectionsOf(deps.pool, { customerIds: [...customerIds] });
   const completed = await limit.map(ofCustomers, async (connection) => {
     const accessToken = openAccessToken(deps.keyring, connection);
-    const accounts = await readAccounts(deps, { ...connection, accessToken });
+    const accounts = await readAccounts(deps, { accessToken });
     if (accounts === null) return null;
     const own = await ownAccounts(deps, accounts);
     const ofCustomer = own.filter(({ customerId }) => customerId === connection.customerId);
@@ -74,7 +74,7 @@ async function adoptConnection(
 ): Promise<{ isNew: boolean; feeds: number } | null> {
   const connectionId = randomUUID();
   const { accessToken } = listed;
-  const accounts = await readAccounts(deps, { connectionId, customerId: '', accessToken });
+  const accounts = await readAccounts(deps, listed);
   if (accounts === null) return null;
   const own = await ownAccounts(deps, accounts);
   const [customerId, ...others] = [...new Set(own.map((account) => account.customerId))];
@@ -128,10 +128,10 @@ async function ownAccounts({ pool }: RutterDeps, accounts: readonly RutterAccoun
 /** Null: Rutter refuses the connection, or this read of it. */
 async function readAccounts(
   deps: RutterDeps,
-  connection: { connectionId: string; customerId: string; accessToken: string },
+  { accessToken }: { accessToken: string },
 ): Promise<RutterAccount[] | null> {
   try {
-    return await listAccounts({ ...connection, deps, signal: deps.stopping });
+    return await listAccounts({ accessToken, deps, signal: deps.stopping });
   } catch (error) {
     if (isRutterError(error) && (error.kind === 'refused' || error.kind === 'unauthorized')) return null;
     throw error;

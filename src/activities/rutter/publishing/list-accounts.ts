@@ -6,7 +6,9 @@ import type { PublishingContext } from './create-account.js';
 const notReadyCode = 'PRODUCT_NOT_READY';
 
 /** All accounts of the connection at Rutter, also while its first sync is unfinished. */
-export async function listAccounts(context: PublishingContext): Promise<RutterAccount[]> {
+export async function listAccounts(
+  context: Pick<PublishingContext, 'deps' | 'accessToken' | 'signal'>,
+): Promise<RutterAccount[]> {
   const { accessToken, signal } = context;
   const input = { accessToken, signal, priority: 'interactive' as const };
   try {
