@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { channels } from '../../src/domain/channels.js';
+import { feedStates } from '../../src/domain/feed.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WorkflowsUnavailable } from '../../src/temporal/calls.js';
 import { startApi, transaction, type ApiFixture } from './machine-api-fixture.js';
@@ -120,6 +122,14 @@ describe("a feed's counts", () => {
   }
 });
 
+interface Listed {
+  feed_id: string;
+  state: string;
+  reason: string | null;
+  degraded: object | null;
+  waiting_since: string | null;
+}
+
 describe('the list of feeds', () => {
   it('filters by customer, account and state, and pages through all of them without loss or repetition', async () => {
     const account = await api.makeAccount();
@@ -143,6 +153,86 @@ describe('the list of feeds', () => {
       next_cursor: null,
     });
     expect((await get('/v1/feeds?account_id=nobody')).body.feeds).toEqual([]);
+  });
+
+  it('filters by what is shown of state, reason and degraded, whatever the rows of the feeds say', async () => {
+    const account = await api.makeAccount();
+    for (const state of feedStates) {
+      for (const reason of [null, ...channels.rutter.reasons]) {
+        const feedId = await api.makeFeed({ ...account, state });
+        await api.pool.query(`UPDATE feeds SET reason = $2, reason_at = now() WHERE feed_id = $1`, [
+          feedId,
+          reason,
+        ]);
+      }
+    }
+    const list = async (query: string): Promise<Listed[]> => {
+      const answer = await get(`/v1/feeds?account_id=${account.accountId}&limit=200&${query}`);
+      return answer.body.feeds as unknown as Listed[];
+    };
+    const all = await list('channel=rutter');
+    expect(all).toHaveLength(feedStates.length * (1 + channels.rutter.reasons.length));
+    const expectFound = async (query: string, shows: (feed: Listed) => boolean) =>
+      expect([query, (await list(query)).map(({ feed_id: id }) => id)]).toEqual([
+        query,
+        all.filter(shows).map(({ feed_id: id }) => id),
+      ]);
+    await expectFound('degraded=true', ({ degraded }) => degraded !== null);
+    await expectFound('degraded=false', ({ degraded }) => degraded === null);
+    for (const reason of channels.rutter.reasons)
+      await expectFound(`reason=${reason}`, (feed) => feed.reason === reason);
+    for (const state of feedStates)
+      await expectFound(
+        `state=${state}&degraded=true`,
+        (feed) => feed.state === state && feed.degraded !== null,
+      );
+    await expectFound('channel=sage-banking', () => false);
+    const sending = all.filter(({ degraded }) => degraded !== null);
+    expect([...new Set(sending.map(({ state }) => state))].sort()).toEqual([
+      'backfilling',
+      'live',
+      'syncing',
+    ]);
+  });
+
+  it('filters by the transaction that waits longest, and shows since when it waits', async () => {
+    const account = await api.makeAccount();
+    const feedId = await api.makeFeed({ ...account, account_status: 'active', state: 'live' });
+    const list = async (before: string) =>
+      (
+        await get(
+          `/v1/feeds?account_id=${account.accountId}&waiting_since_before=${encodeURIComponent(before)}`,
+        )
+      ).body.feeds as unknown as Listed[];
+    expect(await list('2099-01-01T00:00:00Z')).toEqual([]);
+    await api.pool.query(
+      `WITH counted AS (UPDATE accounts SET last_sequence = 2 WHERE account_id = $1)
+       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, transaction_type,
+                             status, content_hash, received_at)
+       VALUES ($1, 'held', 1, '2026-03-01T08:00Z', 1, 'x', 'credit', 'pending', '', '2026-03-01T08:00Z'),
+              ($1, 'waits', 2, '2026-03-02T08:00Z', 1, 'x', 'credit', 'posted', '', '2026-03-02T09:00Z')`,
+      [account.accountId],
+    );
+    expect(await list('2026-03-02T09:00:00Z')).toEqual([]);
+    expect(await list('2026-03-02T10:00:01+01:00')).toMatchObject([
+      { feed_id: feedId, waiting_since: '2026-03-02T09:00:00.000Z', degraded: null },
+    ]);
+    await api.pool.query(`UPDATE feeds SET operator = 'closed', state = 'closed' WHERE feed_id = $1`, [
+      feedId,
+    ]);
+    expect(await list('2099-01-01T00:00:00Z')).toEqual([]);
+  });
+
+  it.each([
+    ['reason=unhappy', 'provider_unavailable'],
+    ['channel=phone', 'sage-banking'],
+    ['degraded=maybe', 'false'],
+    ['state=happy', 'reauth_required'],
+    ['waiting_since_before=yesterday', '2026-02-03T09:14:07Z'],
+  ])('answers %s with 400 and what is allowed, such as %s', async (query, allowed) => {
+    const answer = await get(`/v1/feeds?${query}`);
+    expect([answer.status, answer.body.code]).toEqual([400, 'invalid_query']);
+    expect(JSON.stringify(answer.body)).toContain(allowed);
   });
 
   it.each([

@@ -82,6 +82,42 @@ describe('the feeds', () => {
   });
 
   test.each([
+    ['provider_unavailable', 'provider_timeout', 'live', 'Delayed', 'Sage is not answering at the moment'],
+    ['provider_unavailable', 'rate_limited', 'backfilling', 'Delayed', 'Sage is not answering at the moment'],
+    [
+      'credentials_rejected',
+      'credentials_rejected',
+      'syncing',
+      'Delayed',
+      'We cannot send to Sage at the moment',
+    ],
+    ['unexpected_failure', 'unexpected_failure', 'live', 'Delayed', 'We cannot send to Sage at the moment'],
+    ['attempts_exhausted', null, 'live', 'Held back', 'your bank looks into a question'],
+    ['provider_unavailable', 'provider_error', 'paused', 'Paused', 'Your bank has paused this feed'],
+    ['provider_unavailable', 'provider_error', 'disconnected', 'Disconnected', 'no longer chosen in Sage'],
+  ])('with %s (%s) in state %s the page is not green and says one sentence: %s', async (...row) => {
+    const [reason, cause, state, label, words] = row;
+    const { customerId, accountIds, visitor } = await signedIn();
+    const { feedId } = await addConnection(pages, { customerId, accountId: accountIds[0]!, name: 'Books' });
+    await pages.pool.query(
+      `UPDATE feeds SET state = $2, reason = $3, reason_at = now(), degraded_cause = $4 WHERE feed_id = $1`,
+      [feedId, state, reason, cause],
+    );
+    const { text } = await visitor.get('/status');
+    expect(text).toContain(label);
+    expect(text).toContain(words);
+    expect(text).not.toContain('is-good');
+    expect(text).not.toContain('Up to date');
+    const sentences = [
+      'Sage is not answering',
+      'We cannot send',
+      'Sending is held back',
+      'New transactions are',
+    ];
+    expect(sentences.filter((sentence) => text.includes(sentence)).length).toBeLessThanOrEqual(1);
+  });
+
+  test.each([
     [
       'an open feed of a closed account',
       'live',

@@ -168,9 +168,9 @@ class DeliveryRun {
    * feed.
    */
   private async afterBlocked(feed: FeedRow, built: WorkableBuild): Promise<RunDeliveryResult> {
-    const { number, feedId } = built.batch;
-    if (feedId === feed.feedId) return await this.result('waiting');
-    const what = `batch ${String(number)} of feed ${feedId}`;
+    const { batch } = built;
+    if (batch.feedId === feed.feedId) return await this.result('waiting');
+    const what = `batch ${String(batch.number)} of feed ${batch.feedId}`;
     return await this.result('retry_later', await waitForBlockedFeed(this.deps, feed, what));
   }
 
@@ -240,15 +240,14 @@ class DeliveryRun {
   }
 
   /**
-   * A failure in the run. A refused connection blocks its feeds, a refused read blocks this feed. A run that delivered
-   * batches reports them; one without any throws, and Temporal retries it.
+   * A failure in the run. A refused connection stops its feeds. A run that delivered batches reports them; one without
+   * any throws, and Temporal retries it.
    */
   private async afterFailure(feed: FeedRow, error: unknown): Promise<RunDeliveryResult> {
-    const { connectionId } = feed;
     const refusal = await explainFailure(this.deps, feed, error);
     if (refusal !== null) {
-      await recordConnectionRefused(this.deps.pool, { connectionId, ...refusal });
-      await this.deps.workflows.wakeConnection({ connectionId });
+      await recordConnectionRefused(this.deps.pool, { connectionId: feed.connectionId, ...refusal });
+      await this.deps.workflows.wakeConnection(feed);
       return await this.result('waiting');
     }
     const reading = readFailure(error);
@@ -260,7 +259,7 @@ class DeliveryRun {
     }
     if (isRecorded) await recordFailure(this.deps, feed, error);
     if (isRutterError(error) && error.kind === 'refused' && !reading.retryable) {
-      // A read was refused (refused batches are handled before): no person can act on that, it passes with the fault.
+      // A refused read (refused batches are handled before) passes with the fault of the provider.
       throw ApplicationFailure.create({ type: failureTypes.providerUnavailable, message: error.message });
     }
     throw error;
