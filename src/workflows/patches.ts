@@ -12,7 +12,7 @@
  * Deployments are described in `docs/decisions/0013-deploying-with-feeds-under-way.md`.
  */
 export const patches = {
-  /** 2026-11-30: a report of the activity under way is shown at once. Goes when all runs of 0.2.0 have ended. */
+  /** 2026-11-30: a report of the activity under way is shown at once, and a request gives up the retry it waits for. */
   statusReported: 'status-reported',
   /**
    * 2026-11-30, version 0.3.0: the repair job checks handoffs and commands, too. Its runs last minutes at most: it may be

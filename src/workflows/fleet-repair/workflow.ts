@@ -41,7 +41,8 @@ export function createFleetRepairWorkflow(channels: WorkflowChannels): FleetRepa
     const all = [...Object.values(channels).flatMap((channel) => channel.repairActivities), ...sharedRepairs];
     const names = isPatched ? all : all.filter((name) => !patchedRepairs.includes(name));
     const repairing = Promise.allSettled(names.map(async (name) => await repairs[name]?.()));
-    const reviewed = input === undefined ? [] : await reviewRepeatedly(input);
+    // Older code ignores the input of a run that the newer Schedule began.
+    const reviewed = isPatched && input !== undefined ? await reviewRepeatedly(input) : [];
     const repaired = await repairing;
     // Last, so that an alert about what the others found is raised in the same minute.
     reviewed.push(...(await Promise.allSettled([dbReviewAlerts()])));

@@ -83,8 +83,7 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
       applyReport(state);
     } else if (state.requests.length > 0) {
       const asksForTry = await applyNextRequest(input.feedId, state);
-      // A request asks to try at once: the retry that the failing run waits for is given up for a new run.
-      if (asksForTry && state.degraded !== null) deliveryRun?.scope.cancel();
+      if (asksForTry && deliveryRun !== undefined) giveUpRetry(deliveryRun, state);
     } else if (deliveryRun !== undefined) {
       const running = deliveryRun;
       await condition(() => isOver(running) || state.reported !== null || state.requests.length > 0);
@@ -165,7 +164,15 @@ function isOver(deliveryRun: CurrentDeliveryRun): boolean {
   return deliveryRun.result !== undefined || deliveryRun.error !== undefined;
 }
 
-/** What a run of an older worker history may hold too: there it was not applied, and changes nothing in a replay. */
+/**
+ * A request asks to try at once: the retry that a failing run waits for is given up for a new run. Older code, which may
+ * have continued the history after a result of a newer activity, cancelled nothing.
+ */
+function giveUpRetry(deliveryRun: CurrentDeliveryRun, state: BankFeedState): void {
+  if (state.degraded !== null && patched(patches.statusReported)) deliveryRun.scope.cancel();
+}
+
+/** The history of an older worker may hold reports too: there they were not applied, and change nothing in a replay. */
 function applyReport(state: BankFeedState): void {
   const { reported } = state;
   state.reported = null;

@@ -174,11 +174,12 @@ async function cancel(
 async function whileReporting<Result>(state: AccountState, start: () => Promise<Result>): Promise<Result> {
   const scope = new CancellationScope();
   state.reported = null;
-  const check = { isOver: false };
+  const check = { isOver: false, isGivenUp: false };
   const running = scope.run(start).finally(() => {
     check.isOver = true;
   });
-  const isAskedForTry = () => state.woken && state.degraded !== null && !scope.consideredCancelled;
+  const isAskedForTry = () =>
+    state.woken && state.degraded !== null && !check.isGivenUp && !scope.consideredCancelled;
   // Handled below; meanwhile it must not count as unhandled.
   running.catch(() => undefined);
   for (;;) {
@@ -188,11 +189,14 @@ async function whileReporting<Result>(state: AccountState, start: () => Promise<
     );
     if (check.isOver) return await running;
     applyReport(state);
-    if (isAskedForTry()) scope.cancel();
+    if (!isAskedForTry()) continue;
+    check.isGivenUp = true;
+    // Older code, which may have continued the history after a result of a newer activity, cancelled nothing.
+    if (patched(patches.statusReported)) scope.cancel();
   }
 }
 
-/** What a run of an older worker's history may hold too: there it was not applied, and changes nothing in a replay. */
+/** The history of an older worker may hold reports too: there they were not applied, and change nothing in a replay. */
 function applyReport(state: AccountState): void {
   const { reported } = state;
   state.reported = null;
