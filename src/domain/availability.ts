@@ -20,14 +20,19 @@ export interface AvailabilityReporter {
 /** What is known of one part from the calls that are made to it anyway. */
 export interface Availability {
   readonly part: PartName;
-  /** Null while calls succeed. */
+  /** Null while calls succeed, and when none has failed for {@link forgottenMs}. */
   current(): CurrentCause | null;
   failed(cause: Cause): void;
   succeeded(): void;
 }
 
-/** Calls must succeed for this long without a failure, so that a part that answers every second call is reported once. */
+/** No call may fail for this long, so that a part that answers every second call is reported once. */
 export const quietMs = 5_000;
+/**
+ * Nothing is known of a part that was not called for so long: another process may have made the call that succeeded. Longer
+ * than any wait between two attempts.
+ */
+export const forgottenMs = 5 * 60_000;
 /** Causes that take turns are reported again only after this time. */
 export const repeatReportMs = 60_000;
 /** The causes of one outage that are remembered as reported. */
@@ -46,12 +51,27 @@ export function createAvailability(input: {
   const reportedAtMs = new Map<string, number>();
   let cause: CurrentCause | null = null;
   let lastFailureMs = 0;
+  let succeededSince = false;
+  const endWhenQuiet = (): void => {
+    if (cause === null) return;
+    const now = nowMs();
+    if (now - lastFailureMs < (succeededSince ? quietMs : forgottenMs)) return;
+    reporter.availableAgain({ part, code: cause.code, forMs: now - cause.sinceMs });
+    cause = null;
+    reportedAtMs.clear();
+  };
   return {
     part,
-    current: () => cause,
+    // The one success of a part that is called once an hour may have come soon after the failure.
+    current: () => {
+      endWhenQuiet();
+      return cause;
+    },
     failed: (next) => {
+      endWhenQuiet();
       const now = nowMs();
       lastFailureMs = now;
+      succeededSince = false;
       if (cause !== null && keyOf(cause) === keyOf(next)) return;
       cause = { code: next.code, text: next.text, sinceMs: cause?.sinceMs ?? now };
       const key = keyOf(next);
@@ -61,12 +81,8 @@ export function createAvailability(input: {
       reporter.unavailable({ part, ...cause });
     },
     succeeded: () => {
-      if (cause === null) return;
-      const now = nowMs();
-      if (now - lastFailureMs < quietMs) return;
-      reporter.availableAgain({ part, code: cause.code, forMs: now - cause.sinceMs });
-      cause = null;
-      reportedAtMs.clear();
+      succeededSince = true;
+      endWhenQuiet();
     },
   };
 }

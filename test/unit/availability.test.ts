@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { observedFetch } from '../../src/clients/http/observed-fetch.js';
 import { readDatabaseCause } from '../../src/db/unavailable.js';
-import { createAvailability, quietMs, repeatReportMs, type PartName } from '../../src/domain/availability.js';
+import {
+  createAvailability,
+  forgottenMs,
+  quietMs,
+  repeatReportMs,
+  type PartName,
+} from '../../src/domain/availability.js';
 import { readTemporalCause } from '../../src/temporal/cause.js';
 
 function follow(part: PartName = 'database') {
@@ -58,6 +64,30 @@ describe('the availability of a part', () => {
     const reports = Math.ceil((50 * quietMs) / repeatReportMs) * 2;
     expect(lines.length).toBeLessThanOrEqual(reports);
     expect(availability.current()).not.toBeNull();
+  });
+
+  it('ends after one success that came soon after the failure, though no other call follows', () => {
+    const { availability, lines, pass } = follow('rutter');
+    availability.failed({ code: '500', text: 'HTTP 500' });
+    pass(1);
+    availability.succeeded();
+    pass(quietMs - 2);
+    expect(availability.current()?.code).toBe('500');
+    pass(1);
+    expect(availability.current()).toBeNull();
+    expect(lines).toEqual(['500 HTTP 500', `again 500 ${String(quietMs)}`]);
+  });
+
+  it('is forgotten when the part is not called again, and reported again when it fails later', () => {
+    const { availability, lines, pass } = follow('rutter');
+    availability.failed({ code: '500', text: 'HTTP 500' });
+    pass(forgottenMs - 1);
+    expect(availability.current()?.code).toBe('500');
+    pass(1);
+    expect(availability.current()).toBeNull();
+    availability.failed({ code: '500', text: 'HTTP 500' });
+    expect(availability.current()?.sinceMs).toBe(1_000_000 + forgottenMs);
+    expect(lines).toHaveLength(3);
   });
 });
 
