@@ -73,12 +73,16 @@ function observed(method: Method, args: readonly unknown[], observe: (error: unk
   return answer;
 }
 
-/** Any answer, also that a statement is wrong, shows that the server is there; only a passing error shows the opposite. */
+/**
+ * Any answer, also that a statement is wrong or that another transaction was in the way, shows that the server is there;
+ * only another passing error shows the opposite.
+ */
 function observeStatements(client: pg.ClientBase, availability: Availability): void {
   const query = client.query.bind(client) as Method;
   client.query = ((...args: unknown[]) =>
     observed(query, args, (error) => {
-      const cause = error === undefined ? null : readDatabaseCause(error);
+      const isAnswer = error === undefined || isTransactionConflict(error);
+      const cause = isAnswer ? null : readDatabaseCause(error);
       if (cause === null) availability.succeeded();
       else availability.failed(cause);
     })) as pg.ClientBase['query'];

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createPool, transaction, type Pool } from '../../src/db/pool.js';
 import { DatabaseRefused, sessionSettings } from '../../src/db/session-settings.js';
+import { createAvailability } from '../../src/domain/availability.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 /** Defaults of a server that is not ours, each of which would change what statements mean or how values are written. */
@@ -116,6 +117,25 @@ describe('a transaction that another one makes fail', () => {
     });
     await expect(failing).rejects.toMatchObject({ code: '40001' });
     expect(runs).toBe(5);
+  });
+
+  it('does not count as an outage of the database', async () => {
+    const availability = createAvailability({
+      part: 'database',
+      reporter: { unavailable: () => undefined, availableAgain: () => undefined },
+      nowMs: () => performance.now(),
+    });
+    const observed = createPool(database.url, 1, () => undefined, availability);
+    const raise = (code: string) =>
+      observed.query(`DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '${code}'; END $$`);
+    try {
+      await expect(raise('40P01')).rejects.toMatchObject({ code: '40P01' });
+      expect(availability.current()).toBeNull();
+      await expect(raise('53100')).rejects.toMatchObject({ code: '53100' });
+      expect(availability.current()?.code).toBe('53100');
+    } finally {
+      await observed.end();
+    }
   });
 
   it('does not run again after any other error', async () => {
