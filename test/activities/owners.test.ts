@@ -147,7 +147,7 @@ describe('a handoff that has not ended in its row', () => {
 });
 
 describe('a closed feed', () => {
-  it('with a batch in flight is started again until the batch has its outcome, but not after its connection is gone', async () => {
+  it('with a batch in flight is started again until the batch has its outcome, but not while its connection is refused or gone', async () => {
     const feed = await fixture.makeFeed();
     missing.add(feed.feedId);
     await fixture.pool.query(
@@ -163,6 +163,15 @@ describe('a closed feed', () => {
        VALUES (gen_random_uuid(), $1, $2, 'lock', 1, 1, 'hash', now(), now())`,
       [feed.feedId, feed.connectionId],
     );
+    const setStatus = (status: string) =>
+      fixture.pool.query(`UPDATE connections SET status = $2 WHERE connection_id = $1`, [
+        feed.connectionId,
+        status,
+      ]);
+    await setStatus('refused');
+    await run(temporalRestartFeeds);
+    expect(fixture.woken).toEqual([]);
+    await setStatus('ok');
     await run(temporalRestartFeeds);
     expect(fixture.woken).toEqual([`facts ${feed.feedId}`]);
     await fixture.pool.query(`UPDATE connections SET unlinked_at = now() WHERE connection_id = $1`, [

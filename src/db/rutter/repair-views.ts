@@ -32,9 +32,12 @@ export async function listFeedsToCheck(
   return rows;
 }
 
-/** Of a connection that is unlinked no outcome can be learned any more. */
+/**
+ * Of a connection that is unlinked no outcome can be learned any more, of one that is refused not now: the workflow of a
+ * closed feed would end at once, and be missing again.
+ */
 const hasBatchInFlight = `EXISTS (SELECT 1 FROM batches b JOIN connections c ON c.connection_id = b.connection_id
-   WHERE b.feed_id = feeds.feed_id AND b.state = 'open' AND c.unlinked_at IS NULL)`;
+   WHERE b.feed_id = feeds.feed_id AND b.state = 'open' AND c.unlinked_at IS NULL AND c.status <> 'refused')`;
 
 export interface ConnectionToCheck {
   readonly connectionId: string;
