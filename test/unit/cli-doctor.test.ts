@@ -199,7 +199,7 @@ describe('the public URL', () => {
   test.each([
     [200, 'ok'],
     [503, 'failed'],
-    [404, 'failed'],
+    [404, 'skipped'],
     [301, 'failed'],
   ])('/readyz answering %i is %s', (status, outcome) => {
     expect(readyFinding({ status, text: '{"ready":true}' }).outcome).toBe(outcome);
