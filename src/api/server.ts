@@ -110,8 +110,8 @@ async function stop(signal: string, listening: Listening): Promise<void> {
   await Promise.all([listening.close(), serviceWatch.stop()]);
   // Temporal last: a call that its caller has given up may still be tried again, which a closed connection does not survive.
   const finished = drained()
-    .then(() => pool.end())
-    .finally(() => temporal.close())
+    .then(() => Promise.allSettled([pool.end()]))
+    .then(() => temporal.close())
     .catch(() => undefined);
   await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, finishMaxMs).unref())]);
   logger.info('api stopped');
