@@ -6,6 +6,13 @@ import type { Queryable } from '../pool.js';
  * sender may act on it now. All times are the database's, so that no process's clock matters.
  */
 
+/**
+ * A lease that ends later than this was taken before the database's clock was set back: its holder renews it with the new
+ * time, or is gone.
+ */
+const leaseEndsWithin = `interval '${String(deliveryLimits.leaseLongestMs)} milliseconds'`;
+const isRunning = `delivery_locks.lease_until BETWEEN clock_timestamp() AND clock_timestamp() + ${leaseEndsWithin}`;
+
 export type TakenDeliveryLock =
   | { readonly taken: true }
   /** `yieldTo`: the delivery lock is free, but it is that feed's turn. Null: another sender is active. */
@@ -25,7 +32,7 @@ export async function takeDeliveryLock(
      ON CONFLICT (delivery_lock_id) DO UPDATE
        SET holder = EXCLUDED.holder, lease_until = EXCLUDED.lease_until,
            waiting_feed_id = nullif(delivery_locks.waiting_feed_id, $4), waiting_since = CASE WHEN delivery_locks.waiting_feed_id <> $4 THEN delivery_locks.waiting_since END
-       WHERE (delivery_locks.holder IS NULL OR delivery_locks.holder = EXCLUDED.holder OR delivery_locks.lease_until < clock_timestamp())
+       WHERE (delivery_locks.holder IS NULL OR delivery_locks.holder = EXCLUDED.holder OR NOT (${isRunning}))
          AND (delivery_locks.waiting_feed_id IS NULL OR delivery_locks.waiting_feed_id = $4
               OR delivery_locks.waiting_since NOT BETWEEN clock_timestamp() - $6 * interval '1 millisecond'
                                          AND clock_timestamp() - $5 * interval '1 millisecond')`,
@@ -45,7 +52,7 @@ export async function takeDeliveryLock(
        waiting_since = CASE WHEN waiting_since > clock_timestamp() - $3 * interval '1 millisecond' THEN waiting_since
                         ELSE clock_timestamp() END
       WHERE delivery_lock_id = $1
-     RETURNING waiting_feed_id, coalesce(holder <> $4 AND lease_until >= clock_timestamp(), false) AS held`,
+     RETURNING waiting_feed_id, coalesce(holder <> $4 AND ${isRunning}, false) AS held`,
     [input.deliveryLockId, input.feedId, deliveryLimits.waitingFeedMs, input.holder],
   );
   const lock = rows[0];

@@ -34,6 +34,8 @@ export const deliveryLimits = {
 
   /** A sender whose lease has expired may act for no batch. A killed sender delays its connection by this. */
   leaseMs: 10 * secondMs,
+  /** No lease is ever given for longer. */
+  leaseLongestMs: minuteMs,
   /** Three renewals fit into a lease, so two may be lost. */
   leaseRenewMs: 3 * secondMs,
   /** A lease taken longer ago than half of it is renewed before a POST: the process may have been frozen since. */

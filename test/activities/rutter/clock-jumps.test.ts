@@ -143,3 +143,28 @@ describe('a clock that jumps in the middle of a delivery run', () => {
     },
   );
 });
+
+describe('the clock of the database, set back', () => {
+  /** As a sender leaves the lock that ends while it holds it. */
+  async function leaveLease(feed: DeliveryFeed, endsInSeconds: number): Promise<void> {
+    await fixture.pool.query(
+      `INSERT INTO delivery_locks (delivery_lock_id, holder, lease_until)
+       VALUES ($1, gen_random_uuid(), clock_timestamp() + $2::float8 * interval '1 second')`,
+      [feed.connectionId, endsInSeconds],
+    );
+  }
+
+  it('leaves no lease that nobody can take until the clock is again where it was', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+    await leaveLease(feed, 3_600);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'caught_up', delivered: 5 });
+  });
+
+  it('does not make a lease free that may have been given a moment ago', async () => {
+    const feed = await fixture.makeFeed({ startDate });
+    await fixture.addPostings(feed, postingsFrom({ from: startDate, count: 5 }));
+    await leaveLease(feed, 50);
+    expect(await fixture.deliveryRun(feed)).toMatchObject({ outcome: 'lock_busy', delivered: 0 });
+  });
+});
