@@ -26,8 +26,9 @@ const answerWaitMs = 20_000;
 /** With more accounts than this the page shows early how many are shared, and then every few seconds. */
 const quietAccountsMax = 4;
 const progressWaitMs = 1_500;
-/** While the page says that somebody is not answering, it also says how much time is left. */
-const delayedWaitMs = 4_000;
+/** While the page says that somebody is not answering, it also says how much time is left, and is read for longer. */
+const delayedWaitMs = 10_000;
+const delayedReloadSeconds = 5;
 const firstCheckMs = 100;
 const longestCheckMs = 250;
 const reloadSeconds = 2;
@@ -153,7 +154,8 @@ async function sendFinishing(pages: RutterPages, response: Response, finishing: 
   const minutesLeft = Math.max(0, Math.floor((handoff?.remainingMs ?? 0) / 60_000));
   const main = progressMain(t, { path, accounts, delay: delayedBy && { by: delayedBy, minutesLeft } });
   const title = delayedBy === null ? t.finishing.title : t.delayed[delayedBy].heading;
-  sendHandoffPage(pages, response, finishing, { title, main, refresh: { seconds: reloadSeconds, path } });
+  const seconds = delayedBy === null ? reloadSeconds : delayedReloadSeconds;
+  sendHandoffPage(pages, response, finishing, { title, main, refresh: { seconds, path } });
 }
 
 /** Who keeps the customer waiting, where no step and no account has succeeded for some time. */

@@ -37,7 +37,7 @@ export function progressMain(
         html`<p><strong>${t.delayed.timeLeft(delay.minutesLeft)}</strong></p>
           <p>${t.delayed.leave}</p>`
       }
-      <p><a href="${path}">${t.continue}</a></p>`,
+      <p><a href="${path}">${delay === null ? t.continue : t.delayed.again}</a></p>`,
   });
 }
 

@@ -299,7 +299,8 @@ describe('the pages', () => {
     const handoffId = new URL(page.url()).pathname.split('/')[2]!;
     await selectAll(page);
     await page.getByRole('button', { name: 'Share accounts' }).click({ timeout: 120_000 });
-    await page.getByRole('heading', { name: 'Finishing' }).waitFor({ timeout: 120_000 });
+    // No worker is there: after twenty seconds the page says so.
+    await page.getByRole('heading', { name: 'We are not ready yet' }).waitFor({ timeout: 120_000 });
     // Without a script there is no other way to go on; it waits for the page's own work and changes nothing in it.
     await checkPage(page, 'finishing', ['meta-refresh']);
     await makeReady(pages, { handoffId, otp: 'otp-late' });

@@ -142,6 +142,7 @@ export const britishHandoffEndTexts = {
       minutesLeft < 1
         ? 'Less than a minute is left. After that, nothing is connected and you can start again in Sage.'
         : `${minutes(minutesLeft)} left. After that, nothing is connected and you can start again in Sage.`,
+    again: 'Check again now',
     leave: 'You need not wait: press Cancel to stop here, go back to Sage and try again later.',
   },
 
