@@ -195,10 +195,14 @@ export async function claimConnection(
   );
 }
 
+/** Longer than the activity that takes a turn may last: PostgreSQL ends the transaction of a process that hangs in it. */
+const turnMaxMs = 60_000;
+
 /**
  * Runs `work` while no other process of the installation does so for the same connection. It waits for its turn (at
- * most the pool's statement time-out, then throws) and holds one database connection, in no transaction: the
- * lock ends with that connection, so a killed process leaves none behind.
+ * most the time-out for locks, then throws) and holds one database connection in a transaction with nothing but the lock,
+ * which is kept so by a pooler in transaction mode, too, and ends with the process. `work` gets the pool: what it writes
+ * is stored at once.
  */
 export async function withConnectionTurn<T>(
   pool: Pool,
@@ -208,22 +212,22 @@ export async function withConnectionTurn<T>(
   const client = await pool.connect();
   let broken: Error | boolean = true;
   try {
-    await client.query(`SELECT pg_advisory_lock(hashtextextended('connection-turn/' || $1, 0))`, [
+    await client.query(
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = ${String(turnMaxMs)}`,
+    );
+    // The key of version 0.2.0, whose workers take the same turns during a deployment.
+    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('connection-turn/' || $1, 0))`, [
       input.connectionId,
     ]);
-    const result = await work(client);
+    const result = await work(pool);
     broken = false;
     return result;
   } finally {
     // After an error the connection is thrown away: that releases the lock in any state.
     if (!broken) {
-      await client
-        .query(`SELECT pg_advisory_unlock(hashtextextended('connection-turn/' || $1, 0))`, [
-          input.connectionId,
-        ])
-        .catch((error: unknown) => {
-          broken = error instanceof Error ? error : true;
-        });
+      await client.query('COMMIT').catch((error: unknown) => {
+        broken = error instanceof Error ? error : true;
+      });
     }
     client.release(broken);
   }

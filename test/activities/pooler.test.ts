@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { withConnectionTurn } from '../../src/db/connections.js';
 import { runMigrations } from '../../src/db/run-migrations.js';
 import { createPool, transaction, type Pool } from '../../src/db/pool.js';
 import { DatabaseRefused, sessionSettings } from '../../src/db/session-settings.js';
@@ -121,6 +122,36 @@ describe('behind PgBouncer in transaction mode', () => {
       await resetRoleDefaults();
     }
   });
+
+  it.each([{ server_round_robin: '0' }, { server_round_robin: '1' }])(
+    'one process at a time has the turn of a connection, and the next one gets it (%o)',
+    async (settings) => {
+      await setRoleDefaults();
+      try {
+        const { url } = await bounce('transaction', settings);
+        const processes = [poolOf(url, 10), poolOf(url, 10)];
+        let [inTurn, mostInTurn] = [0, 0];
+        const takeTurn = (pool: Pool) =>
+          withConnectionTurn(pool, { connectionId: 'one' }, async (db) => {
+            inTurn += 1;
+            mostInTurn = Math.max(mostInTurn, inTurn);
+            // What a turn writes is stored before it ends, and other statements use the pooler's connections.
+            for (let step = 0; step < 5; step += 1) await db.query('SELECT pg_sleep(0.005)');
+            inTurn -= 1;
+          });
+        const turns = Array.from({ length: 12 }, (_, index) => takeTurn(processes[index % 2] as Pool));
+        await Promise.all(turns);
+        expect(mostInTurn).toBe(1);
+        const failing = withConnectionTurn(processes[0] as Pool, { connectionId: 'one' }, () =>
+          Promise.reject(new Error('the request failed')),
+        );
+        await expect(failing).rejects.toThrow('the request failed');
+        await takeTurn(processes[1] as Pool);
+      } finally {
+        await resetRoleDefaults();
+      }
+    },
+  );
 
   it.each([{ server_round_robin: '0' }, { server_round_robin: '1' }])(
     'the mode is found while other clients keep the connections busy (%o)',
