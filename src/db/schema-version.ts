@@ -40,7 +40,8 @@ export class SchemaNotMigrated extends Error {
 export async function requireSchema(db: Queryable): Promise<void> {
   const missing = await listMissingMigrations(db);
   if (missing.length === 0) return;
+  // The same text while the migrations run: who waits reports each cause once.
   throw new SchemaNotMigrated(
-    `the database lacks ${missing.length} migrations of this version, the first is ${missing[0] ?? ''}: run "npm run migrate"`,
+    `the database does not have the schema of this version yet (up to ${missing.at(-1) ?? ''}): run "npm run migrate"`,
   );
 }

@@ -42,9 +42,9 @@ export interface TcpProxy {
 const trickleEveryMs = 50;
 
 /** Starts a proxy on a free port of the loopback address, in front of `targetPort` there. */
-export async function startTcpProxy(input: { targetPort: number }): Promise<TcpProxy> {
+export async function startTcpProxy(input: { targetPort: number; port?: number }): Promise<TcpProxy> {
   const proxy = new Proxy(input.targetPort);
-  await proxy.listen();
+  await proxy.listen(input.port ?? 0);
   return proxy;
 }
 
@@ -74,10 +74,10 @@ class Proxy implements TcpProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
-  listen(): Promise<void> {
+  listen(port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(0, '127.0.0.1', () => resolve());
+      this.server.listen(port, '127.0.0.1', () => resolve());
     });
   }
 
