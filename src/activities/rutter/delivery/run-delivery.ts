@@ -45,12 +45,11 @@ export type { DeliveryRunOutcome, RunDeliveryInput, RunDeliveryResult };
 
 export function rutterRunDelivery(deps: RutterDeps) {
   return async (input: RunDeliveryInput): Promise<RunDeliveryResult> => {
-    const { cancellationSignal } = Context.current();
     const { feedId } = input;
     const report = new StatusReport(feedId, input.shown, (status) =>
       deps.workflows.feedStatusReported({ feedId, status }),
     );
-    const deliveryRun = new DeliveryRun(deps, input, cancellationSignal, report);
+    const deliveryRun = new DeliveryRun(deps, input, Context.current().cancellationSignal, report);
     return await whileHeartbeating(() => deliveryRun.run(), report.details);
   };
 }
