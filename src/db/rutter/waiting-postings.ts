@@ -14,9 +14,12 @@ export const waitingCountedMax = 10_000;
 const examined = 'least(f.examined_sequence, f.examined_by_day_sequence)';
 const openBatch = `(SELECT b.batch_id FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open')`;
 
-/** False of a feed that has caught up, which is nearly every one: it costs no further read. */
-const mayWait = `(f.operator <> 'closed' AND (a.last_sequence > ${examined} OR f.state <> 'live'
-  OR EXISTS (SELECT 1 FROM batches b WHERE b.feed_id = f.feed_id AND b.state = 'open')))`;
+/**
+ * False of a feed that has caught up, which is nearly every one: it costs no further read. The feeds with an open batch are
+ * few, and read once for the whole list.
+ */
+const mayWait = `(f.operator <> 'closed' AND (a.last_sequence > ${examined} OR f.reason IS NOT NULL OR f.state <> 'live'
+  OR f.feed_id IN (SELECT b.feed_id FROM batches b WHERE b.state = 'open')))`;
 
 const isDue = `p.status = 'posted' AND p.booking_day >= coalesce(${startDayOfFeed}, '-infinity')
   AND (a.closed_on IS NULL OR p.booking_day <= a.closed_on) ${notKeptBack('f.feed_id', true)}`;
