@@ -6,6 +6,7 @@ const roles = ['api', 'worker', 'migrate'] as const;
 interface Options {
   readonly role?: (typeof roles)[number];
   readonly json?: boolean;
+  readonly afterRestore?: boolean;
 }
 
 /** `bankfeeds doctor`. Its code is loaded when it runs: remote commands start without database and Temporal clients. */
@@ -18,8 +19,16 @@ export function addDoctor(program: Command, context: CommandContext): void {
         roles,
       ),
     )
+    .option(
+      '--after-restore',
+      'after a restore of the database: list and repair what Rutter and Temporal know of the lost time',
+    )
     .option(...jsonOption)
-    .action(async ({ role, json = false }: Options) => {
+    .action(async ({ role, json = false, afterRestore = false }: Options) => {
+      if (afterRestore) {
+        const { runAfterRestore } = await import('./after-restore.js');
+        return await runAfterRestore(context, { json });
+      }
       const { runDoctor } = await import('./doctor.js');
       await runDoctor(context, { roles: role === undefined ? roles : [role], json });
     });
