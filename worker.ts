@@ -188,7 +188,7 @@ async function runUntilStopped(): Promise<void> {
       }),
   });
   // Before anything is sent: after a restore of the database an operator's decision may be lost.
-  await setupKeeper.check();
+  await setupKeeper.begin();
   if (stopping.aborted) return;
   const clocks = watchClocks();
   const running = Promise.all(workers.map((worker) => worker.run()));

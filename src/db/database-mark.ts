@@ -127,6 +127,14 @@ export async function takeRestoreRepair(db: Queryable): Promise<DatabaseRestore 
   return rows[0] ?? null;
 }
 
+/** Whether some process is repairing a found restore now. */
+export async function isRestoreBeingRepaired(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query(
+    `SELECT 1 FROM database_mark WHERE restored_at IS NOT NULL AND repairing_until > now()`,
+  );
+  return rows.length > 0;
+}
+
 /** The repair is done, or (`done` false) another process may try it at once. */
 export async function endRestoreRepair(db: Queryable, input: { done: boolean }): Promise<void> {
   await db.query(

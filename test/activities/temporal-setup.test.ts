@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkSetup } from '../../src/activities/setup/check-setup.js';
 import { createSetupKeeper } from '../../src/activities/setup/keep-setup.js';
 import { acknowledgeAlert } from '../../src/db/acknowledge-alert.js';
@@ -180,6 +180,41 @@ describe("the database's mark", () => {
     await endRestoreRepair(pool, { done: true });
     expect(await takeRestoreRepair(pool)).toBeNull();
     expect(await readPendingRestore(pool)).toBeNull();
+  });
+
+  it('keeps other workers from their work until the repair of a restore is over', async () => {
+    await check();
+    const { rows } = await pool.query<{ database_id: string }>(`SELECT * FROM database_mark`);
+    const markedAt = new Date().toISOString();
+    await writeDatabaseMark(client, { databaseId: rows[0]!.database_id, mark: 61, markedAt });
+    const order: string[] = [];
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => (finish = resolve));
+    const asked = vi.spyOn(pool, 'query');
+    const begin = async (name: string): Promise<void> => {
+      await createSetupKeeper({
+        pool,
+        setup,
+        logger: pino({ enabled: false }),
+        stopping: new AbortController().signal,
+        restoredAtStart: [],
+        repairRestore: async () => {
+          await finished;
+          order.push('repaired');
+          await endRestoreRepair(pool, { done: true });
+          return {};
+        },
+      }).begin();
+      order.push(name);
+    };
+    const beginning = ['one', 'another'].map(begin);
+    const asks = () => asked.mock.calls.filter(([text]) => text.includes('repairing_until > now()'));
+    await until(() => Promise.resolve(asks().length >= 2), { ...soon, describe: 'one of them waits' });
+    expect(order).toEqual([]);
+    finish();
+    await Promise.all(beginning);
+    expect(order[0]).toBe('repaired');
+    expect(order.slice(1).toSorted()).toEqual(['another', 'one']);
   });
 
   it.each([

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endRestoreRepair, takeRestoreRepair, type DatabaseRestore } from '../../db/database-mark.js';
+import {
+  endRestoreRepair,
+  isRestoreBeingRepaired,
+  takeRestoreRepair,
+  type DatabaseRestore,
+} from '../../db/database-mark.js';
 import type { Pool } from '../../db/pool.js';
 import type { Logger } from '../../logger.js';
 import type { TemporalSetup } from '../../temporal/setup.js';
@@ -7,6 +12,8 @@ import { checkSetup, type SetupCheck } from './check-setup.js';
 
 /** What Temporal has lost is made again within this time and a little. A check is a handful of cheap calls. */
 export const setupCheckEveryMs = 30_000;
+/** The repair of another process, which ends within its lease, is checked this often. */
+const repairEndsPollMs = 1_000;
 
 export interface SetupKeeperInput {
   readonly pool: Pool;
@@ -22,8 +29,11 @@ export interface SetupKeeperInput {
 }
 
 export interface SetupKeeper {
-  /** One check, with the repair of a restore that it finds. Never throws: a failure is logged, once for each cause. */
-  check(): Promise<void>;
+  /**
+   * One check, with the repair of a restore that it finds, or the end of the one that another process has begun. Never
+   * throws: a failure is logged, once for each cause.
+   */
+  begin(): Promise<void>;
   /** Checks again and again, until the worker stops. */
   keep(): Promise<void>;
 }
@@ -49,7 +59,11 @@ export function createSetupKeeper(input: SetupKeeperInput): SetupKeeper {
     }
   };
   return {
-    check,
+    begin: async () => {
+      await check();
+      while (!stopping.aborted && (await isRestoreBeingRepaired(pool).catch(() => false)))
+        await sleep(repairEndsPollMs, undefined, { signal: stopping }).catch(() => undefined);
+    },
     keep: async () => {
       while (!stopping.aborted) {
         await sleep(everyMs, undefined, { signal: stopping }).catch(() => undefined);
