@@ -9,7 +9,11 @@ import { failureTypes } from '../../src/domain/failures.js';
 import { taskQueues } from '../../src/domain/ids.js';
 import { connectionCheckRequested } from '../../src/workflows/rutter/connection/messages.js';
 import { accountsShared, loginSucceeded } from '../../src/workflows/rutter/login-handoff/messages.js';
-import { sageAccountCheckRequested } from '../../src/workflows/sage-banking/bank-account/messages.js';
+import {
+  sageAccountCheckRequested,
+  sageAccountStatusReported,
+} from '../../src/workflows/sage-banking/bank-account/messages.js';
+import type { ReportedStatus } from '../../src/domain/feed-status.js';
 import { sageOnboardingChanged } from '../../src/workflows/sage-banking/onboarding/messages.js';
 import { replayAndRecord } from '../support/recorded-history.js';
 import { until } from '../support/until.js';
@@ -34,7 +38,7 @@ type Work = (input?: Record<string, unknown>) => Promise<unknown>;
 interface Scenario {
   readonly name: string;
   readonly workflowType: string;
-  /** Name of the one id in the workflow's input; a workflow without input has none. */
+  /** Name of the one id in the workflow's input, if it has one. */
   readonly idName?: string;
   readonly input?: object;
   readonly script: Script;
@@ -68,6 +72,13 @@ const account: Awaited<ReturnType<Activities['sageReadAccount']>> = {
   nextCheckMs: 3_600_000,
 };
 const pending: typeof account = { ...account, status: 'pending', storedCount: 0, nextCheckMs: 5_000 };
+/** As an attempt that failed reports it. */
+const degraded: ReportedStatus = {
+  customerId: 'cust-1',
+  state: 'live',
+  reason: 'provider_unavailable',
+  degraded: { since: '2026-11-30T08:00:00.000Z', cause: 'provider_error', nextAttemptAt: null },
+};
 const step = {
   customerId: 'cust-1',
   state: 'creating',
@@ -89,6 +100,10 @@ const toLogin: Script = {
 const loginAndShare = [
   { after: 'dbReadHandoff', signal: loginSucceeded, args: [{ handoffId: 'handoff', customerId: 'cust-1' }] },
   { after: 'dbRecordHandoffLogin', signal: accountsShared },
+] as unknown as NonNullable<Scenario['signals']>;
+const askWhileDegraded = [
+  { after: 'sageReadAccount', signal: sageAccountStatusReported, args: [degraded] },
+  { after: 'sageReadAccount', signal: sageAccountCheckRequested },
 ] as unknown as NonNullable<Scenario['signals']>;
 const repairAll: Script = {
   temporalRestartFeeds: repaired,
@@ -181,6 +196,19 @@ const scenarios: readonly Scenario[] = [
     name: 'fleet-repair-with-commands-one-failed',
     workflowType: 'fleetRepairWorkflow',
     script: { ...repairAll, temporalWakeFeeds: [failing(failureTypes.obsolete)] },
+  },
+  {
+    name: 'fleet-repair-with-reviews',
+    workflowType: 'fleetRepairWorkflow',
+    input: { reviewEveryMs: 15_000, periodMs: 60_000 },
+    script: repairAll,
+  },
+  {
+    name: 'sage-bank-account-asked-while-degraded',
+    ...bankAccount,
+    script: { sageReadAccount: [notAnswered, account] },
+    signals: askWhileDegraded,
+    openAfterMs: 60_000,
   },
   {
     name: 'sage-bank-account-active',
@@ -322,7 +350,7 @@ async function start(client: Client, { workflowType, idName, input, name }: Scen
   return await client.workflow.start(workflowType, {
     workflowId: `${name}/${id}`,
     taskQueue: taskQueues.workflows,
-    args: idName === undefined ? [] : [{ [idName]: id, ...input }],
+    args: idName === undefined ? (input === undefined ? [] : [input]) : [{ [idName]: id, ...input }],
   });
 }
 
