@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Client } from '@temporalio/client';
+import { ApplicationFailure, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../src/activities/channels.js';
 import type { RunDeliveryResult } from '../../src/activities/rutter/delivery/run-delivery.js';
+import { failureTypes } from '../../src/domain/failures.js';
 import { feedStates, type FeedState } from '../../src/domain/feed.js';
+import type { Degraded } from '../../src/domain/feed-status.js';
 import { bankFeedWorkflowId, taskQueues } from '../../src/domain/ids.js';
 import { dayMs } from '../../src/domain/limits.js';
 import * as messages from '../../src/workflows/rutter/bank-feed/messages.js';
@@ -32,6 +34,9 @@ interface Step {
   state: FeedState;
   reason?: string;
   outcome?: RunDeliveryResult['outcome'];
+  /** The attempt fails, and is retried. */
+  fails?: boolean;
+  degraded?: Degraded;
 }
 
 let env: TestWorkflowEnvironment;
@@ -44,8 +49,8 @@ beforeAll(async () => {
   const activities: Partial<Activities> = {
     rutterRunDelivery: async ({ feedId }) => answer(nextStep(feedId), await env.currentTimeMs()),
     dbApplyFeedRequest: async ({ feedId }) => {
-      const { state, reason = null } = nextStep(feedId);
-      return { state, reason };
+      const { state, reason = null, degraded = null } = nextStep(feedId);
+      return { state, reason, degraded };
     },
   };
   workers = await runFakeWorkers({
@@ -69,6 +74,7 @@ function nextStep(feedId: string): Step {
 }
 
 function answer(step: Step, nowMs: number): RunDeliveryResult {
+  if (step.fails === true) throw ApplicationFailure.retryable('no answer', failureTypes.providerUnavailable);
   const outcome = step.outcome ?? 'waiting';
   return {
     outcome,
@@ -167,6 +173,30 @@ describe('the history of a feed', () => {
       await endAtRest(client, workflowId);
     },
   );
+
+  it('that is asked to try while it is degraded is continued by another worker', async () => {
+    const feedId = randomUUID();
+    const { client } = env;
+    const reason = 'provider_unavailable';
+    const degraded = { since: '2026-11-30T08:00:00.000Z', cause: 'provider_error', nextAttemptAt: null };
+    lives.set(feedId, [live]);
+    const handle = await start(client, feedId);
+    await reach(feedId, live);
+    const steps: Step[] = [{ state: 'live', fails: true }, { state: 'live', reason, degraded }, live, live];
+    lives.set(feedId, [...steps]);
+    await handle.signal(messages.factsChanged);
+    await until(() => (lives.get(feedId) ?? []).length < steps.length, {
+      timeoutMs: 30_000,
+      describe: 'the first attempt has failed',
+    });
+    await handle.signal(messages.statusReported, { customerId: 'cust-1', state: 'live', reason, degraded });
+    await handle.signal(messages.syncRequested);
+    await reach(feedId, live);
+    expect(await handle.query(messages.feedStatus)).toMatchObject({ state: 'live', degraded: null });
+    const name = 'bank-feed-asked-while-degraded';
+    await replayAndRecord({ client, workflowBundle, workflowId: handle.workflowId, name });
+    await endAtRest(client, handle.workflowId);
+  });
 
   it('that passes through every state is continued by another worker', async () => {
     const feedId = randomUUID();
