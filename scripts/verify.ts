@@ -28,7 +28,7 @@ const soak = (depth: string, runs: number): Step => ({
 
 /** Everything that takes too long for `npm test`. */
 const allSteps: readonly Step[] = [
-  { name: 'tests', args: [...vitest, '--project', 'verify'] },
+  { name: 'chaos-operations', args: script('scripts/chaos.ts', '--targets', 'operations', '--count', '1') },
   {
     name: 'onboarding-process-loss',
     args: [...vitest, '--project', 'e2e', 'test/e2e/sage-banking/onboarding-process-loss.test.ts'],
@@ -37,7 +37,7 @@ const allSteps: readonly Step[] = [
   soak('activity', 300),
   soak('workflow', 100),
   soak('sage', 20),
-  { name: 'chaos', args: script('scripts/chaos.ts', '--count', '3') },
+  { name: 'chaos-kills', args: script('scripts/chaos.ts', '--targets', 'kills', '--count', '3') },
   { name: 'mutation', args: script('scripts/mutation.ts') },
 ];
 

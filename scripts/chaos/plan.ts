@@ -11,20 +11,20 @@ export type Step =
 const fullCounts = { random: 30, point: 10, zombie: 20 } as const;
 
 /** Every step of a run, target after target; the same for the same arguments. */
-export function planSteps(input: Pick<ChaosArguments, 'targets' | 'count'>): Step[] {
+export function planSteps(input: Pick<ChaosArguments, 'kills' | 'count'>): Step[] {
   const steps: Step[] = [];
   for (const target of randomTargets) {
-    if (!input.targets.includes(target)) continue;
+    if (!input.kills.includes(target)) continue;
     for (let done = 0; done < (input.count ?? fullCounts.random); done += 1) steps.push({ target });
   }
-  if (input.targets.includes('points')) {
+  if (input.kills.includes('points')) {
     for (const point of pointNames) {
       for (let done = 0; done < (input.count ?? fullCounts.point); done += 1) {
         steps.push({ target: 'points', point });
       }
     }
   }
-  if (input.targets.includes('zombie')) {
+  if (input.kills.includes('zombie')) {
     for (let done = 0; done < (input.count ?? fullCounts.zombie); done += 1) {
       const point = zombiePoints[done % zombiePoints.length];
       if (point !== undefined) steps.push({ target: 'zombie', point });

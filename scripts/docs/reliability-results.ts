@@ -18,6 +18,7 @@ export async function readResults(): Promise<ReliabilityResults> {
   return {
     soak: await readKind('soak'),
     chaos: await readKind('chaos'),
+    operations: await readKind('operations'),
     mutation: await readKind('mutation'),
     verify: await readKind('verify'),
   };

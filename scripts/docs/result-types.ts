@@ -27,6 +27,19 @@ export interface ChaosResult {
   readonly seed: number;
 }
 
+/** The runs of one test file of `test/verify` as a target of the chaos test. */
+export interface OperationsResult {
+  readonly date: string;
+  readonly commit: string;
+  readonly target: string;
+  readonly runs: number;
+  /** Runs in which a test failed. */
+  readonly failed: number;
+  /** Of a whole run. */
+  readonly maxSeconds: number;
+  readonly medianSeconds: number;
+}
+
 /** One complete run of the mutation tests. */
 export interface MutationRunResult {
   readonly date: string;
@@ -57,6 +70,7 @@ export interface VerifyResult {
 export interface ReliabilityResults {
   readonly soak: readonly SoakResult[];
   readonly chaos: readonly ChaosResult[];
+  readonly operations: readonly OperationsResult[];
   readonly mutation: readonly MutationRunResult[];
   readonly verify: readonly VerifyResult[];
 }
