@@ -74,7 +74,10 @@ async function cancelOnce(
   return { kind: 'cancelled', closedFeedIds };
 }
 
-/** Feeds that were opened since the customer's choice, and that Sage has not chosen. */
+/**
+ * Closes feeds that were opened, or opened again, since the customer's choice, and that Sage has not chosen. A change of
+ * their state alone does not count: a feed from before may have come back with the connection.
+ */
 async function takeBack(
   db: Queryable,
   input: { handoffId: string; connectionId: string },
@@ -88,7 +91,9 @@ async function takeBack(
        JOIN publications p ON p.handoff_id = h.handoff_id AND p.connection_id = h.connection_id
        JOIN feeds f ON f.connection_id = p.connection_id AND f.account_id = p.account_id
       WHERE h.handoff_id = $1 AND f.operator <> 'closed' AND f.account_status = 'waiting'
-        AND f.state_since >= h.shared_at`,
+        AND (f.published_at >= h.shared_at
+             OR EXISTS (SELECT 1 FROM timeline t WHERE t.feed_id = f.feed_id AND t.kind = 'feed_reopened'
+                           AND t.at >= h.shared_at))`,
     [input.handoffId],
   );
   if (rows.length === 0) return [];
@@ -101,13 +106,21 @@ async function takeBack(
   return feeds.map(({ feedId }) => feedId);
 }
 
+/** A login link that was refused. Its id is of no challenge. */
+export interface RefusedLink {
+  readonly handoffId: string;
+  readonly problem: string;
+  readonly fetchSite: string | null;
+  readonly refererOrigin: string | null;
+}
+
 /**
- * Records a login link that was refused, with its problem, in a row of its own: nothing else tells operators that links
- * do not fit the configuration. The id is of no challenge.
+ * Records a refused link in a row of its own: nothing else tells operators that links do not fit the configuration.
+ * `count` is of it and those before it that got no row.
  */
 export async function recordRefusedLink(
   pool: Pool,
-  input: { handoffId: string; problem: string; fetchSite: string | null; refererOrigin: string | null },
+  input: RefusedLink & { readonly count: number },
 ): Promise<void> {
   await transaction(pool, async (db) => {
     await db.query(
@@ -116,8 +129,13 @@ export async function recordRefusedLink(
        VALUES ($1, 'refused', now(), '', $2, $3, 'link_refused', $4, now())`,
       [input.handoffId, input.fetchSite, input.refererOrigin, input.problem],
     );
-    await countHandoffEnds(db, { reason: 'link_refused' });
+    await countHandoffEnds(db, { reason: 'link_refused' }, input.count);
   });
+}
+
+/** Counts refused links that get no row. */
+export async function countRefusedLinks(pool: Pool, count: number): Promise<void> {
+  await countHandoffEnds(pool, { reason: 'link_refused' }, count);
 }
 
 const unusedAtOnceMax = 1_000;

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { sha256Hex } from '../../crypto/hash.js';
 import { seal } from '../../crypto/seal.js';
-import { recordRefusedLink } from '../../db/rutter/handoff-ends.js';
 import { openHandoff } from '../../db/rutter/handoffs.js';
 import { limits } from '../../domain/limits.js';
 import { printRedirectTarget } from '../../domain/rutter/redirect-target.js';
@@ -10,6 +9,7 @@ import { PageProblem, seeOther } from '../page-problem.js';
 import { readVisit, rememberVisit } from '../session.js';
 import type { RutterPages } from './context.js';
 import { stepPaths } from './paths.js';
+import type { RefusedLinks } from './refused-links.js';
 import { overPage } from './over.js';
 import { readLoginQuery } from './redirect-target.js';
 
@@ -21,7 +21,11 @@ const originLengthMax = 255;
  * row and nothing more, since link scanners open it too, ties the handoff to this browser, and redirects to an address
  * without the challenge, which keeps it out of the browser history, of `Referer` and of every page.
  */
-export async function arrive(pages: RutterPages, request: Request, response: Response): Promise<void> {
+export async function arrive(
+  pages: RutterPages & { readonly refusedLinks: RefusedLinks },
+  request: Request,
+  response: Response,
+): Promise<void> {
   const { t, pool, keyring, config } = pages;
   const query = readLoginQuery({
     rawQuery: rawQueryOf(request.originalUrl),
@@ -29,7 +33,8 @@ export async function arrive(pages: RutterPages, request: Request, response: Res
   });
   if (!query.ok) {
     pages.logger.info({ problem: query.problem }, 'login link refused');
-    await recordRefusedLink(pool, {
+    await pages.refusedLinks.record({
+      source: request.ip ?? '',
       handoffId: `refused-link-${randomUUID()}`,
       problem: query.problem,
       fetchSite: fetchSiteOf(request),

@@ -10,6 +10,7 @@ import { PageProblem } from '../page-problem.js';
 import type { RutterPages } from './context.js';
 import { networkOf } from '../sign-in/login-throttle.js';
 import { beginLink, showLink } from './link.js';
+import { createRefusedLinks } from './refused-links.js';
 import { shareAccounts, showAccounts } from './share-accounts.js';
 import { showSignIn, signIn } from './sign-in.js';
 
@@ -23,9 +24,10 @@ const arrivalsPerMinuteMax = 600;
 export function createLoginPages(pages: RutterPages): Router {
   const router = Router({ caseSensitive: true, strict: false });
   const arrivals = new RateLimiterMemory({ points: arrivalsPerMinuteMax, duration: 60 });
+  const refusedLinks = createRefusedLinks(pages.pool);
   router.get('/', async (request, response) => {
     await admit(pages, arrivals, request);
-    await arrive(pages, request, response);
+    await arrive({ ...pages, refusedLinks }, request, response);
   });
   router.get('/:handoffId', (request, response) => showSignIn(pages, request, response));
   router.post('/:handoffId', formBody(), (request, response) => signIn(pages, request, response));

@@ -7,6 +7,7 @@ import { recordRefusedLink } from '../../../src/db/rutter/handoff-ends.js';
 import { takeHandoffAnswer } from '../../../src/db/rutter/handoffs.js';
 import { transaction } from '../../../src/db/pool.js';
 import { channelIds } from '../../../src/domain/channel.js';
+import { countedAtOnce, createRefusedLinks } from '../../../src/pages/rutter/refused-links.js';
 import { startApi, type ApiFixture } from '../machine-api-fixture.js';
 
 let api: ApiFixture;
@@ -186,11 +187,39 @@ describe('the metric of handoffs', () => {
       problem: 'parameter_missing',
       fetchSite: null,
       refererOrigin: null,
+      count: 1,
     });
     expect(await counted('outcome="failed",reason="provider_unavailable"')).toBe(1);
     expect(await counted('outcome="completed",reason=""')).toBe(2);
     expect(await counted('outcome="failed",reason="link_refused"')).toBe(1);
     expect(await counted('outcome="cancelled",reason="cancelled"')).toBe(0);
+  });
+
+  it('counts refused links in few rows and few statements, for each network and for all together', async () => {
+    const refusedLinks = createRefusedLinks(api.pool);
+    const refuse = (source: string, problem = 'parameter_missing') =>
+      refusedLinks.record({
+        source,
+        handoffId: `refused-link-${randomUUID()}`,
+        problem,
+        fetchSite: null,
+        refererOrigin: null,
+      });
+    const found = async () => [
+      await counted('outcome="failed",reason="link_refused"'),
+      (await api.rows(`SELECT 1 FROM handoffs`)).length,
+    ];
+    for (let n = 0; n < 20 + countedAtOnce - 1; n += 1) await refuse(`2001:db8::${String(n)}`);
+    expect(await found()).toEqual([20, 20]);
+    await refuse('2001:db8::1');
+    expect(await found()).toEqual([20 + countedAtOnce, 20]);
+    await refuse('2001:db8::1');
+    await refuse('198.51.100.1');
+    expect(await found()).toEqual([22 + countedAtOnce, 21]);
+    for (let n = 0; n < 300; n += 1) await refuse(`203.0.113.${String(n)}`);
+    expect(await found()).toEqual([expect.any(Number), 200]);
+    await refuse('2001:db8::1', 'redirect_foreign');
+    expect(await found()).toEqual([20 + countedAtOnce + 2 + 300 + 1, 201]);
   });
 });
 
@@ -255,6 +284,7 @@ describe('alerts about handoffs', () => {
         problem,
         fetchSite: null,
         refererOrigin: null,
+        count: 1,
       });
     for (let n = 0; n < 9; n += 1) await refuse('parameter_missing');
     for (let n = 0; n < 4; n += 1) await refuse('redirect_foreign');

@@ -176,6 +176,46 @@ describe('Cancel', () => {
     expect(timeline.rows).toEqual([{ detail: { feeds_closed: 1 } }]);
   });
 
+  test('closes a feed that this handoff opened again, and not one whose connection came back meanwhile', async () => {
+    const { visitor, accounts, handoffId, accountIds, connectionId, customerId } = await signedIn();
+    const { rows: feeds } = await pages.pool.query<{ feed_id: string }>(
+      `INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, rutter_account_id, operator, state, state_since,
+                          published_at)
+       SELECT gen_random_uuid(), $1, a.id, $2, gen_random_uuid()::text, a.operator,
+              CASE a.operator WHEN 'closed' THEN 'closed' ELSE 'reauth_required' END, now() - interval '1 day',
+              now() - interval '2 days'
+         FROM unnest($3::text[], ARRAY['running', 'closed']) AS a (id, operator) RETURNING feed_id`,
+      [customerId, connectionId, accountIds],
+    );
+    const posting = visitor.post(accounts.path, {
+      form_token: accounts.formToken,
+      account: accountIds,
+      connection: connectionId,
+    });
+    await expect.poll(() => rowOf(handoffId), { timeout: 20_000 }).toMatchObject({ state: 'sharing' });
+    await pages.pool.query(
+      `INSERT INTO publications (connection_id, account_id, publish_key, handoff_id)
+       SELECT $1, unnest($2::text[]), gen_random_uuid(), $3`,
+      [connectionId, accountIds, handoffId],
+    );
+    await pages.pool.query(
+      `UPDATE feeds SET operator = 'running', state = 'awaiting_activation', state_since = now()
+        WHERE connection_id = $1`,
+      [connectionId],
+    );
+    await pages.pool.query(`INSERT INTO timeline (feed_id, kind) VALUES ($1, 'feed_reopened')`, [
+      feeds[1]!.feed_id,
+    ]);
+    const { end } = await press(visitor, accounts, handoffId);
+    expect(end?.text).toContain('One account had already been prepared');
+    await posting;
+    const { rows } = await pages.pool.query(
+      `SELECT state FROM feeds WHERE connection_id = $1 ORDER BY account_id = $2 DESC`,
+      [connectionId, accountIds[0]],
+    );
+    expect(rows).toEqual([{ state: 'awaiting_activation' }, { state: 'closed' }]);
+  });
+
   test('pressed twice or many times at once changes nothing more', async () => {
     const { handoffId, visitor, accounts, customerId } = await signedIn();
     const before = await countOf('cancelled');
