@@ -44,7 +44,11 @@ export function startClockWatch(input: {
   const { pool, self, others, logger } = input;
   let database: ClockReading | null = null;
   const logged = new Set<string>();
+  let isChecking = false;
   const check = async (): Promise<void> => {
+    // One that hangs is not joined by another.
+    if (isChecking) return;
+    isChecking = true;
     try {
       const reading = await compareDatabaseClock(pool, steadyNowMs);
       database = reading;
@@ -53,6 +57,8 @@ export function startClockWatch(input: {
       await recordClocks(pool, clocks);
     } catch (error) {
       logger.debug({ err: error }, 'clocks not compared');
+    } finally {
+      isChecking = false;
     }
   };
   void check();

@@ -16,6 +16,8 @@ const answerTimeoutMs = statementTimeoutMs + 5_000;
 const migrationConnectTimeoutMs = 10_000;
 /** A pooler may be put in between, or its mode changed, while the process runs. */
 const poolerModeKeptMs = 60_000;
+/** Of one connection: a pooler's mode changes between two looks at most once, when somebody changes it. */
+const preparationsMax = 3;
 
 /** The options of every client, of which the server gets none: a pooler would refuse them. */
 export function connectionConfig(databaseUrl: string): pg.ClientConfig {
@@ -42,7 +44,7 @@ export function sessionPreparation(config: pg.ClientConfig): (client: pg.ClientB
   };
   return async (connected) => {
     const client = connected as unknown as pg.Client;
-    for (;;) {
+    for (let round = 0; round < preparationsMax; round += 1) {
       const mode = await readMode(client);
       if (mode === 'transaction') return await verifyDefaults(client);
       const pid = await setSession(client);
@@ -51,6 +53,9 @@ export function sessionPreparation(config: pg.ClientConfig): (client: pg.ClientB
       if (pid === still) return;
       known = undefined;
     }
+    throw new DatabaseRefused(
+      'The pooler that DATABASE_URL leads through seems to be in session mode, and yet another process of PostgreSQL answers each time: see docs/operations/pooler.md.',
+    );
   };
 }
 

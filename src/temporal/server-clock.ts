@@ -43,11 +43,13 @@ export async function readServerClock(
   try {
     const endsMs = performance.now() + pollMs;
     while (performance.now() < endsMs) {
-      const { pollers } = await connection.workflowService.describeTaskQueue({
-        namespace,
-        taskQueue,
-        taskQueueType: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-      });
+      const { pollers } = await connection.withDeadline(Date.now() + pollMs, () =>
+        connection.workflowService.describeTaskQueue({
+          namespace,
+          taskQueue,
+          taskQueueType: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        }),
+      );
       const noted = pollers.find((poller) => poller.identity === identity);
       if (noted !== undefined) {
         return { beforeMs, serverMs: instantMs(noted.lastAccessTime), afterMs: nowMs() };

@@ -7,6 +7,7 @@ import { recordClocks } from '../../src/db/clock-differences.js';
 import { startClockWatch, type ClockWatch, type OtherClock } from '../../src/db/clock-watch.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { deleteEndedSessions } from '../../src/db/sessions.js';
+import { clockCheckEveryMs } from '../../src/domain/clock-difference.js';
 import { channelIds } from '../../src/domain/channel.js';
 import { SessionStore } from '../../src/pages/session-store.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -125,6 +126,33 @@ describe('a clock that is off', () => {
     watch([{ part: 'temporal', resolutionMs: 1, read: () => Promise.reject(new Error('away')) }]);
     await until(async () => (await stored())['worker@here'], soon);
     expect(await stored()).toMatchObject(before);
+  });
+
+  it('is not begun while one hangs, and goes on afterwards', async () => {
+    await recordClocks(pool, [{ part: 'worker@here', differenceMs: 60_000 }]);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const waiting: (() => void)[] = [];
+    let reads = 0;
+    const read = () =>
+      new Promise<null>((resolve) => {
+        reads += 1;
+        waiting.push(() => resolve(null));
+      });
+    watch([{ part: 'temporal', resolutionMs: 1, read }]);
+    await until(() => reads === 1, soon);
+    vi.advanceTimersByTime(3 * clockCheckEveryMs);
+    waiting[0]?.();
+    // Stored before, and found right: the first comparison is over.
+    await until(async () => (await stored())['worker@here'] === undefined, soon);
+    await until(
+      () => {
+        vi.advanceTimersByTime(clockCheckEveryMs);
+        return reads > 1;
+      },
+      { timeoutMs: 30_000, describe: 'the clocks were compared again' },
+    );
+    expect(reads).toBe(2);
+    for (const release of waiting) release();
   });
 });
 
