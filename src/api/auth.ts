@@ -4,8 +4,19 @@ import { Problem } from './problem.js';
 /** The two machine roles: core banking writes customers and postings, operators manage feeds. */
 export type Role = 'core' | 'ops';
 
+/** The role of a bearer token, if it is one. Both tokens are always compared, each in constant time. */
+export function roleOf(
+  authorization: string | undefined,
+  tokens: Readonly<Record<Role, string>>,
+): Role | undefined {
+  const given = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
+  const isCore = constantTimeEqual(given ?? '', tokens.core);
+  const isOps = constantTimeEqual(given ?? '', tokens.ops);
+  return given === undefined ? undefined : isCore ? 'core' : isOps ? 'ops' : undefined;
+}
+
 /**
- * The caller's role, by bearer token. Both tokens are always compared, each in constant time.
+ * The caller's role, by bearer token.
  * @throws {Problem} 401 without a known token, 403 when the role is not allowed
  */
 export function authorize(input: {
@@ -13,10 +24,7 @@ export function authorize(input: {
   tokens: Readonly<Record<Role, string>>;
   allowed: readonly Role[];
 }): Role {
-  const given = /^Bearer ([\x21-\x7e]+)$/i.exec(input.authorization ?? '')?.[1];
-  const isCore = constantTimeEqual(given ?? '', input.tokens.core);
-  const isOps = constantTimeEqual(given ?? '', input.tokens.ops);
-  const role = given === undefined ? undefined : isCore ? 'core' : isOps ? 'ops' : undefined;
+  const role = roleOf(input.authorization, input.tokens);
   if (role === undefined) {
     throw new Problem({
       status: 401,

@@ -60,7 +60,7 @@ const openPaths = [
     method: 'get',
     path: '/readyz',
     summary:
-      'Whether this process can do its work: a writable database and the Temporal namespace; with causes and what is degraded',
+      'Whether this process can do its work: a writable database and the Temporal namespace; with codes of causes and of what is degraded, and with the ops token their texts',
     statuses: [200, 503],
   },
   { method: 'get', path: '/metrics', summary: 'Metrics for Prometheus', statuses: [200] },

@@ -1,6 +1,6 @@
 import { readDatabaseStateCause } from '../db/database-state.js';
 import type { Cause } from '../domain/availability.js';
-import type { Degraded } from '../domain/degraded.js';
+import type { Degraded, DegradedPart } from '../domain/degraded.js';
 import type { LogState } from '../logger.js';
 import type { ApiDeps } from './deps.js';
 
@@ -21,6 +21,27 @@ export interface Readiness {
   readonly causes: { readonly database?: ReadinessCause; readonly temporal?: ReadinessCause };
   /** What works less well than it should although the process is ready. */
   readonly degraded: readonly Degraded[];
+}
+
+/** What everybody may read: which parts, since when, and the codes; no text, which may name hosts, roles or workers. */
+export interface PublicReadiness {
+  readonly ready: boolean;
+  readonly database: boolean;
+  readonly temporal: boolean;
+  readonly causes: Readonly<Record<string, { readonly code: string; readonly since: string | null }>>;
+  readonly degraded: readonly { readonly part: DegradedPart; readonly code?: string | undefined }[];
+}
+
+/** A readiness without its texts; a code that several workers report is named once. */
+export function publicReadiness({ causes, degraded, ...parts }: Readiness): PublicReadiness {
+  const listed = new Map(degraded.map(({ part, code }) => [`${part} ${code ?? ''}`, { part, code }]));
+  return {
+    ...parts,
+    causes: Object.fromEntries(
+      Object.entries(causes).map(([part, { code, since }]) => [part, { code, since }]),
+    ),
+    degraded: [...listed.values()],
+  };
 }
 
 /**
@@ -53,7 +74,13 @@ export async function readReadiness(
 /** A process whose log lines are dropped does its work: taking it out of rotation would make things worse. */
 function degradedLog({ failure, droppedTotal }: LogState): Degraded[] {
   if (failure === null) return [];
-  return [{ part: 'log', cause: `log lines cannot be written (${failure}): ${droppedTotal} were dropped` }];
+  return [
+    {
+      part: 'log',
+      code: failure,
+      cause: `log lines cannot be written (${failure}): ${droppedTotal} were dropped`,
+    },
+  ];
 }
 
 async function withinTime(answer: Promise<Cause | null>): Promise<Cause | null> {

@@ -19,7 +19,7 @@ export const serviceCheckEveryMs = 15_000;
 const stopMaxMs = 9_000;
 
 export interface ServiceWatch {
-  /** What was degraded at the last check that could be made. */
+  /** What was degraded at the last check that could be made; one of some time ago says when that was. */
   readDegraded(): readonly Degraded[];
   /** Completes when the check under way has ended, within some seconds: a call may not outlive its connection. */
   stop(): Promise<void>;
@@ -35,6 +35,8 @@ export function startServiceWatch(input: {
 }): ServiceWatch {
   const { pool, facade, logger, everyMs = serviceCheckEveryMs } = input;
   let degraded: readonly Degraded[] = [];
+  /** By a clock that nobody sets. */
+  let checkedMs = performance.now();
   /** By code and subject: at how many checks in a row. */
   let seen = new Map<string, number>();
   let stopped = false;
@@ -43,6 +45,7 @@ export function startServiceWatch(input: {
   const check = async (): Promise<void> => {
     const facts = { ...(await facade.readTemporalFindings()), workers: await readWorkerProcesses(pool) };
     degraded = degradedOfService(facts);
+    checkedMs = performance.now();
     const found = alertsOfService(facts);
     seen = new Map(found.map((alert) => [keyOf(alert), (seen.get(keyOf(alert)) ?? 0) + 1]));
     const { raised, ended } = await reviewServiceAlerts(
@@ -65,13 +68,26 @@ export function startServiceWatch(input: {
   };
   let running = loop();
   return {
-    readDegraded: () => degraded,
+    readDegraded: () => degradedAsOf(degraded, { ageMs: performance.now() - checkedMs, everyMs }),
     stop: async () => {
       stopped = true;
       clearTimeout(timer);
       await Promise.race([running, new Promise((resolve) => setTimeout(resolve, stopMaxMs).unref())]);
     },
   };
+}
+
+/** Missing so many checks, what was found at the last one may have changed since. */
+const checksMissedMax = 3;
+
+/** The same while checks are made; later with the time of the last one. */
+export function degradedAsOf(
+  degraded: readonly Degraded[],
+  { ageMs, everyMs }: { ageMs: number; everyMs: number },
+): readonly Degraded[] {
+  if (ageMs <= checksMissedMax * everyMs) return degraded;
+  const seconds = String(Math.round(ageMs / 1_000));
+  return degraded.map((item) => ({ ...item, cause: `${item.cause}; last checked ${seconds} s ago` }));
 }
 
 function keyOf({ code, subject }: Pick<ServiceAlert, 'code' | 'subject'>): string {

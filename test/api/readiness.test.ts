@@ -5,8 +5,8 @@ import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeWorker } from '../../src/activities/setup/describe-worker.js';
-import { readReadiness } from '../../src/api/readiness.js';
-import { startServiceWatch } from '../../src/api/service-watch.js';
+import { publicReadiness, readReadiness } from '../../src/api/readiness.js';
+import { degradedAsOf, startServiceWatch } from '../../src/api/service-watch.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { createAvailability } from '../../src/domain/availability.js';
 import { taskQueues } from '../../src/domain/ids.js';
@@ -122,7 +122,33 @@ describe('an API process is ready when it can do its own work', () => {
   });
 });
 
+describe('what everybody may read', () => {
+  it('has parts and codes, and none of the texts', () => {
+    const degraded = [
+      { part: 'rutter', code: '503', cause: '503: HTTP 503 (worker bankfeeds@host:1)' },
+      { part: 'rutter', code: '503', cause: '503: HTTP 503, busy (worker bankfeeds@host:2)' },
+      { part: 'task_queue', cause: 'no worker polls workflows' },
+    ] as const;
+    const causes = { database: { code: '28P01', text: 'for user "postgres"', since: null } };
+    const open = publicReadiness({ ...ready, ready: false, causes, degraded });
+    expect(JSON.parse(JSON.stringify(open))).toEqual({
+      ...ready,
+      ready: false,
+      causes: { database: { code: '28P01', since: null } },
+      degraded: [{ part: 'rutter', code: '503' }, { part: 'task_queue' }],
+    });
+  });
+});
+
 describe('what is degraded in the service', () => {
+  it('names the age of what could not be checked again for three checks', () => {
+    const found = [{ part: 'task_queue', cause: 'no worker polls workflows' }] as const;
+    expect(degradedAsOf(found, { ageMs: 45_000, everyMs: 15_000 })).toEqual(found);
+    expect(degradedAsOf(found, { ageMs: 45_001, everyMs: 15_000 })).toEqual([
+      { part: 'task_queue', cause: 'no worker polls workflows; last checked 45 s ago' },
+    ]);
+  });
+
   const everyMs = 50;
   const soon = { timeout: 30_000, interval: 20 };
 

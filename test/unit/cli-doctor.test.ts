@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
@@ -5,7 +6,7 @@ import { clockFinding } from '../../src/cli/local/doctor/clocks.js';
 import { configurationCheck } from '../../src/cli/local/doctor/configuration.js';
 import { connectProblem } from '../../src/cli/local/doctor/connect-problem.js';
 import { databaseFinding, schemaFinding, sessionFinding } from '../../src/cli/local/doctor/database.js';
-import { loginPageFinding, readyFinding } from '../../src/cli/local/doctor/public-url.js';
+import { loginPageFinding, publicUrlChecks, readyFinding } from '../../src/cli/local/doctor/public-url.js';
 import { jsonReport } from '../../src/cli/local/doctor/report.js';
 import { runChecks } from '../../src/cli/local/doctor/run-checks.js';
 import {
@@ -14,6 +15,7 @@ import {
   workersFinding,
 } from '../../src/cli/local/doctor/temporal.js';
 import { failed, ok, skipped } from '../../src/cli/local/doctor/check.js';
+import type { ApiConfig } from '../../src/config.js';
 import { sessionSettings } from '../../src/db/session-settings.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 
@@ -212,6 +214,32 @@ describe('the public URL', () => {
       detail: 'ready, but degraded: log: log lines cannot be written',
     });
     expect(readyFinding({ status: 200, text: '<html>Welcome' }).outcome).toBe('failed');
+    const open = [{ part: 'log', code: 'ENOSPC' }, { part: 'task_queue' }];
+    expect(readyFinding({ status: 200, text: JSON.stringify({ ready: true, degraded: open }) }).detail).toBe(
+      'ready, but degraded: log: ENOSPC; task_queue: no cause given',
+    );
+  });
+
+  test.each([
+    { what: 'our API, ready', open: { ready: true, degraded: [] }, times: 0 },
+    { what: 'another system', open: 'Welcome', times: 0 },
+    { what: 'our API, degraded', open: { ready: true, degraded: [{ part: 'log' }] }, times: 1 },
+    { what: 'our API, not ready', open: { ready: false }, times: 1 },
+  ])("$what gets the operators' token only when there is something to explain", async ({ open, times }) => {
+    const tokens: string[] = [];
+    const server = createHttpServer(({ headers }, response) => {
+      if (headers.authorization !== undefined) tokens.push(headers.authorization);
+      response.end(JSON.stringify(open));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const config = { publicUrl: `http://127.0.0.1:${String(port)}`, OPS_API_TOKEN: 'ops' } as ApiConfig;
+      await publicUrlChecks(config)[0]!.run(AbortSignal.timeout(5_000));
+      expect(tokens).toEqual(Array.from({ length: times }, () => 'Bearer ops'));
+    } finally {
+      server.close();
+    }
   });
 
   const csp = "default-src 'none'; frame-ancestors 'self' https://*.sage.com";

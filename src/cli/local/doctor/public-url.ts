@@ -29,9 +29,13 @@ export function publicUrlChecks(api: ApiConfig | null): Check[] {
     },
   });
   return [
-    whenThere('api', async ({ publicUrl }, signal) => {
-      const { response, text } = await get(`${publicUrl}/readyz`, signal);
-      return readyFinding({ status: response.status, text });
+    whenThere('api', async ({ publicUrl, OPS_API_TOKEN }, signal) => {
+      const url = `${publicUrl}/readyz`;
+      const open = await get(url, signal);
+      // Only our API gets the token, and only when there is something to explain.
+      if (!hasDetails(open.text)) return readyFinding({ status: open.response.status, text: open.text });
+      const full = await get(url, signal, { authorization: `Bearer ${OPS_API_TOKEN}` });
+      return readyFinding({ status: full.response.status, text: full.text });
     }),
     whenThere('login-page', async (config, signal) => {
       const login = await get(`${config.publicUrl}/login`, signal);
@@ -48,11 +52,15 @@ export function publicUrlChecks(api: ApiConfig | null): Check[] {
   ];
 }
 
-async function get(url: string, signal: AbortSignal): Promise<{ response: Response; text: string }> {
+async function get(
+  url: string,
+  signal: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ response: Response; text: string }> {
   const response = await fetch(url, {
     redirect: 'manual',
     signal,
-    headers: { accept: 'text/html,application/json' },
+    headers: { accept: 'text/html,application/json', ...headers },
   });
   return { response, text: (await response.text()).slice(0, textMax) };
 }
@@ -66,8 +74,17 @@ function reasonOf(error: unknown): string {
 }
 
 const readinessSchema = z.object({
-  degraded: z.array(z.object({ part: z.string(), cause: z.string() })).default([]),
+  ready: z.boolean(),
+  degraded: z
+    .array(z.object({ part: z.string(), code: z.string().optional(), cause: z.string().optional() }))
+    .default([]),
 });
+
+/** Whether it is an answer of our API that says more to an operator. */
+export function hasDetails(text: string): boolean {
+  const body = readinessSchema.safeParse(parseJson(text)).data;
+  return body !== undefined && (!body.ready || body.degraded.length > 0);
+}
 
 function parseJson(text: string): unknown {
   try {
@@ -81,7 +98,9 @@ function parseJson(text: string): unknown {
 export function readyFinding(answer: { status: number; text: string }): Finding {
   const body = readinessSchema.safeParse(parseJson(answer.text)).data;
   if (answer.status === 200 && body !== undefined) {
-    const causes = body.degraded.map(({ part, cause }) => `${part}: ${cause}`);
+    const causes = body.degraded.map(
+      ({ part, code, cause }) => `${part}: ${cause ?? code ?? 'no cause given'}`,
+    );
     if (causes.length === 0) return ok('ready, nothing degraded');
     return warning(
       `ready, but degraded: ${causes.join('; ')}`,
