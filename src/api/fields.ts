@@ -94,7 +94,12 @@ export function page<Row>(rows: readonly Row[], limit: number, keyOf: (row: Row)
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   const hasNext = rows.length > limit && last !== undefined;
-  return { shown, next: hasNext ? Buffer.from(keyOf(last), 'utf8').toString('base64url') : null };
+  return { shown, next: hasNext ? cursorAfter(keyOf(last)) : null };
+}
+
+/** The cursor of the page that begins after a key. */
+export function cursorAfter(key: string): string {
+  return Buffer.from(key, 'utf8').toString('base64url');
 }
 
 /** The key in a cursor when it has the expected form, else null. Absent stays undefined. */

@@ -171,34 +171,75 @@ export interface FeedFilters {
   readonly waitingSinceBefore?: string | undefined;
 }
 
-/** Up to `limit` feeds after the feed `afterFeedId`, in the order of their ids. */
+/** A part of the list of feeds, in the order of their ids. */
+export interface FeedListPart extends FeedFilters {
+  readonly afterFeedId?: string | undefined;
+  /** The last feed that is looked at; without it all after `afterFeedId`. */
+  readonly throughFeedId?: string | undefined;
+  readonly limit: number;
+}
+
+/** Up to `limit` feeds of a part of the list. */
 export async function listFeedViews(
   db: Queryable,
   channels: DbChannels,
-  input: FeedFilters & { readonly afterFeedId?: string | undefined; readonly limit: number },
+  input: FeedListPart,
 ): Promise<FeedView[]> {
-  const selects = Object.values(channels)
-    .filter(({ id }) => input.channel === undefined || id === input.channel)
-    .map((channel) => {
-      const { columns: own } = channel.feedView;
-      return `(${selectOf(channel)}
-       WHERE ($1::text IS NULL OR ${own.customer_id} = $1) AND ($2::text IS NULL OR ${own.account_id} = $2)
-         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ($5::text IS NULL OR ${input.reason === endingReason ? endsSql(channel) : `${own.reason} = $5`})
-         AND ($6::timestamptz IS NULL OR ${own.waiting_since} < $6) AND ${statusFilter(channel, input)}
-       ORDER BY ${own.feed_id} LIMIT $4)`;
-    });
+  const selects = listedChannels(channels, input).map(
+    (channel) => `(${selectOf(channel)} WHERE ${indexedFilters(channel, input)}
+         AND ($6::timestamptz IS NULL OR ${channel.feedView.columns.waiting_since} < $6)
+         AND ($7::uuid IS NULL OR ${channel.feedView.columns.feed_id} <= $7)
+       ORDER BY ${channel.feedView.columns.feed_id} LIMIT $4)`,
+  );
   const { rows } = await db.query<UnionRow>(
     `SELECT * FROM (${selects.join(' UNION ALL ')}) listed ORDER BY feed_id LIMIT $4`,
-    [
-      input.customerId ?? null,
-      input.accountId ?? null,
-      input.afterFeedId ?? null,
-      input.limit,
-      input.reason ?? null,
-      input.waitingSinceBefore ?? null,
-    ],
+    [...indexedValues(input), input.waitingSinceBefore ?? null, input.throughFeedId ?? null],
   );
   return rows.map((row) => viewFrom(channels, row));
+}
+
+/**
+ * The feed at position `limit` of the list, whatever waits for it; null where the list is not that long. Since when a posting
+ * waits is read feed by feed, so a list with that filter looks at a limited number of feeds at a time.
+ */
+export async function readFeedIdAt(
+  db: Queryable,
+  channels: DbChannels,
+  input: FeedListPart,
+): Promise<string | null> {
+  const selects = listedChannels(channels, input).map((channel) => {
+    const { columns: own, from } = channel.feedView;
+    return `(SELECT ${own.feed_id} AS feed_id FROM ${from} WHERE ${indexedFilters(channel, input)}
+       ORDER BY ${own.feed_id} LIMIT $4)`;
+  });
+  const { rows } = await db.query<{ feed_id: string }>(
+    `SELECT feed_id FROM (${selects.join(' UNION ALL ')}) listed ORDER BY feed_id OFFSET $4::int - 1 LIMIT 1`,
+    indexedValues(input),
+  );
+  return rows[0]?.feed_id ?? null;
+}
+
+function listedChannels(channels: DbChannels, { channel }: FeedFilters): DbChannel[] {
+  return Object.values(channels).filter(({ id }) => channel === undefined || id === channel);
+}
+
+/** All filters but the one by the posting that waits; they need {@link indexedValues}. */
+function indexedFilters(channel: DbChannel, input: FeedFilters): string {
+  const { columns: own } = channel.feedView;
+  return `($1::text IS NULL OR ${own.customer_id} = $1) AND ($2::text IS NULL OR ${own.account_id} = $2)
+         AND ($3::uuid IS NULL OR ${own.feed_id} > $3) AND ($5::text IS NULL OR ${input.reason === endingReason ? endsSql(channel) : `${own.reason} = $5`})
+         AND ${statusFilter(channel, input)}`;
+}
+
+/** $1 to $5 of {@link indexedFilters} and of the limit. */
+function indexedValues(input: FeedListPart): unknown[] {
+  return [
+    input.customerId ?? null,
+    input.accountId ?? null,
+    input.afterFeedId ?? null,
+    input.limit,
+    input.reason ?? null,
+  ];
 }
 
 /** Conditions on what {@link feedStatus} derives, as SQL on the stored values. */

@@ -223,6 +223,38 @@ describe('the list of feeds', () => {
     expect(await list('2099-01-01T00:00:00Z')).toEqual([]);
   });
 
+  it('looks for a transaction that waits at a limited number of feeds per page, and goes on after the last of them', async () => {
+    const { customerId, accountId } = await api.makeAccount();
+    const idOf = (n: string) => `('ffffffff-0000-4000-8000-' || lpad((${n})::text, 12, '0'))::uuid`;
+    await api.pool.query(
+      `WITH connected AS (
+         INSERT INTO connections (connection_id, customer_id, platform, rutter_connection_id, access_token_sealed)
+         SELECT ${idOf('n')}, $1, 'SAGE_BANK_FEEDS', 'many-' || n, 'sealed' FROM generate_series(1, 10001) n RETURNING *)
+       INSERT INTO feeds (feed_id, customer_id, account_id, connection_id, published_at, state)
+       SELECT connection_id, $1, $2, connection_id, now(), 'live' FROM connected`,
+      [customerId, accountId],
+    );
+    // Something waits at the last one only.
+    await api.pool.query(
+      `UPDATE feeds SET examined_sequence = 1, examined_by_day_sequence = 1 WHERE account_id = $1`,
+      [accountId],
+    );
+    await api.pool.query(`UPDATE feeds SET examined_sequence = 0 WHERE feed_id = ${idOf('10001')}`);
+    await api.pool.query(
+      `WITH counted AS (UPDATE accounts SET last_sequence = 1 WHERE account_id = $1)
+       INSERT INTO postings (account_id, transaction_id, sequence, posted_at, amount, description, transaction_type,
+                             status, content_hash, received_at)
+       VALUES ($1, 'waits', 1, '2026-03-02T08:00Z', 1, 'x', 'credit', 'posted', '', '2026-03-02T09:00Z')`,
+      [accountId],
+    );
+    const list = `/v1/feeds?customer_id=${customerId}&waiting_since_before=2099-01-01T00:00:00Z`;
+    const first = (await get(list)).body;
+    expect(first).toEqual({ feeds: [], next_cursor: expect.any(String) as string });
+    const rest = (await get(`${list}&cursor=${String(first['next_cursor'])}`)).body;
+    expect(rest).toMatchObject({ feeds: [{ account_id: accountId }], next_cursor: null });
+    await api.pool.query(`DELETE FROM feeds WHERE account_id = $1`, [accountId]);
+  });
+
   it.each([
     ['reason=unhappy', 'provider_unavailable'],
     ['channel=phone', 'sage-banking'],
