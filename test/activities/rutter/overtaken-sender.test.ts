@@ -1,3 +1,4 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recordFailure } from '../../../src/activities/rutter/delivery/record-failure.js';
 import { recordCaughtUp } from '../../../src/db/rutter/feed-facts.js';
@@ -17,10 +18,12 @@ async function rowOf(feedId: string): Promise<FeedRow> {
 it('a sender records its failure, but not on a feed that has caught up since it started', async () => {
   const { feedId } = await fixture.makeFeed();
   const rowAtStart = await rowOf(feedId);
-  await recordFailure(fixture, rowAtStart, new Error('x'));
+  const fail = () =>
+    new MockActivityEnvironment().run(() => recordFailure(fixture, rowAtStart, new Error('x')));
+  await fail();
   expect((await rowOf(feedId)).reason).toBe('unexpected_failure');
   await recordCaughtUp(fixture.pool, { feedId, nextSyncAtMs: Date.now() + 1_000 });
   expect((await rowOf(feedId)).reason).toBeNull();
-  await recordFailure(fixture, rowAtStart, new Error('x'));
+  await fail();
   expect((await rowOf(feedId)).reason).toBeNull();
 });
