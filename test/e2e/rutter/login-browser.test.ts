@@ -166,6 +166,15 @@ describe('the login from Sage to the bank and back', () => {
       expect(arrivals.map(String)).toEqual([`challenge=${challenge}&otp=otp-42`]);
       expect(sent.some((cookie) => cookie.includes('__Host-bankfeeds='))).toBe(true);
       expect(sent.some((cookie) => cookie.includes(`${controlCookie}=`))).toBe(false);
+      // Cancel needs the session too, and leaves the frame with its last words. It wakes the worker, which does nothing.
+      pages.facade.onAccountsShared = async () => true;
+      await outer.goto(`${sageUrl}/frame?login=${encodeURIComponent(newLink().login)}`);
+      const second = outer.frames()[1]!;
+      await signIn(second);
+      await second.getByRole('button', { name: 'Share accounts' }).waitFor();
+      await second.getByRole('button', { name: 'Cancel' }).click();
+      await second.getByRole('heading', { name: 'You cancelled the connection' }).waitFor();
+      expect(arrivals).toHaveLength(1);
       // At top level the control cookie is sent: it is there, only the frame does not get it.
       sent.length = 0;
       await outer.goto(`${pages.url}/status/sign-in`);
