@@ -38,6 +38,7 @@ import { createLog } from './src/logger.js';
 import { availabilityLog } from './src/logger-availability.js';
 import { listenForStop, onStop } from './src/process/stop-request.js';
 import { waitForPart } from './src/process/wait-for-part.js';
+import { isTemporalUnavailable } from './src/temporal/calls.js';
 import { readBundleProblem } from './src/temporal/bundle-stamp.js';
 import { createDataConverter } from './src/temporal/data-converter.js';
 import { createFacade, type Facade } from './src/temporal/channels.js';
@@ -186,6 +187,7 @@ async function runUntilStopped(): Promise<void> {
         restore: facade,
         lost,
       }),
+    isTemporalUnavailable,
   });
   // Before anything is sent: after a restore of the database an operator's decision may be lost.
   await setupKeeper.begin();

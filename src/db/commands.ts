@@ -100,16 +100,17 @@ export interface CommandToCheck {
   readonly kind: string;
 }
 
-/** Running commands that are not young any more, oldest first. */
+/** Running commands that are not young any more, by id; the page after `afterId`. */
 export async function listCommandsToCheck(
   db: Queryable,
-  input: { youngMs: number; limit: number },
+  input: { youngMs: number; afterId: string | null; limit: number },
 ): Promise<CommandToCheck[]> {
   const { rows } = await db.query<CommandToCheck>(
     `SELECT command_id AS "commandId", kind FROM commands
       WHERE state = 'running' AND created_at < now() - $1::float8 * interval '1 millisecond'
-      ORDER BY created_at, command_id LIMIT $2`,
-    [input.youngMs, input.limit],
+        AND ($2::uuid IS NULL OR command_id > $2)
+      ORDER BY command_id LIMIT $3`,
+    [input.youngMs, input.afterId, input.limit],
   );
   return rows;
 }

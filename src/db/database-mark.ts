@@ -6,8 +6,10 @@ import { transaction, type Pool, type Queryable } from './pool.js';
 
 /** Fewer writes than workers: only one of them counts in this time. */
 const countedEvery = `interval '45 seconds'`;
-/** The repair of a restore is taken over from a process that has not ended it by then. */
-const repairLease = `interval '15 minutes'`;
+/** The repair of a restore is taken over from a process that has not renewed its lease for this long. */
+const repairLease = `interval '2 minutes'`;
+/** A process that repairs renews its lease this often: three renewals may fail. */
+export const repairRenewedEveryMs = 30_000;
 
 interface MarkRow {
   readonly databaseId: string;
@@ -125,6 +127,13 @@ export async function takeRestoreRepair(db: Queryable): Promise<DatabaseRestore 
      RETURNING lost_from AS "lostFrom", lost_until AS "lostUntil"`,
   );
   return rows[0] ?? null;
+}
+
+/** Called while the repair goes on. A lease that has run out stays so: another process may have taken the repair. */
+export async function renewRestoreRepair(db: Queryable): Promise<void> {
+  await db.query(
+    `UPDATE database_mark SET repairing_until = now() + ${repairLease} WHERE repairing_until > now()`,
+  );
 }
 
 /** Whether some process is repairing a found restore now. */

@@ -1,12 +1,16 @@
-import { lostDataAlertMs, type AlertCode } from '../domain/alerts.js';
+import { lostDataAlertMs, otherDatabaseAlertMs, type AlertCode } from '../domain/alerts.js';
 import type { AcknowledgedAlert, AlertCondition } from './channel.js';
 import type { Queryable } from './pool.js';
 
-/** What was lost with PostgreSQL's or Temporal's data, or may be: each row is an alert. */
+/** What was lost with PostgreSQL's or Temporal's data, or may be, and that the two do not belong together: alerts. */
 
 export type FindingCode = Extract<
   AlertCode,
-  'temporal_data_lost' | 'database_restored' | 'workflow_without_row' | 'decision_possibly_lost'
+  | 'temporal_data_lost'
+  | 'temporal_of_other_database'
+  | 'database_restored'
+  | 'workflow_without_row'
+  | 'decision_possibly_lost'
 >;
 
 export interface Finding {
@@ -41,16 +45,22 @@ const columns = `subject, feed_id, connection_id, customer_id, detail`;
 
 /** Alerts of the service, which belong to no channel. */
 export const restoreAlertConditions: readonly AlertCondition[] = [
-  {
-    code: 'temporal_data_lost',
-    takesInterval: false,
-    sql: `SELECT ${columns} FROM restore_findings
-           WHERE code = 'temporal_data_lost' AND found_at > now() - interval '${String(lostDataAlertMs)} milliseconds'`,
-  },
+  passing('temporal_data_lost', lostDataAlertMs),
+  passing('temporal_of_other_database', otherDatabaseAlertMs),
   acknowledged('database_restored'),
   acknowledged('workflow_without_row'),
   acknowledged('decision_possibly_lost'),
 ];
+
+/** Ends by itself when it was not found again for `lastsMs`. */
+function passing(code: FindingCode, lastsMs: number): AlertCondition {
+  return {
+    code,
+    takesInterval: false,
+    sql: `SELECT ${columns} FROM restore_findings
+           WHERE code = '${code}' AND found_at > now() - interval '${String(lastsMs)} milliseconds'`,
+  };
+}
 
 function acknowledged(code: FindingCode): AlertCondition {
   return {

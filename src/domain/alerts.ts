@@ -9,6 +9,8 @@ export const alertCodes = [
   'task_queue_not_polled',
   /** The database came back from an earlier moment than Temporal: what was written to it since is lost. */
   'database_restored',
+  /** Another database has written its mark to our namespace of Temporal: a restore would not be noticed. */
+  'temporal_of_other_database',
   /** A pause, resume or close of the lost time may be lost: Temporal's workflow and the row differ. */
   'decision_possibly_lost',
   /** A workflow ran for a row that the restored database does not have; it was ended. */
@@ -72,6 +74,7 @@ export const severityOfAlert: Readonly<Record<AlertCode, AlertSeverity>> = {
   credentials_rejected: 'critical',
   task_queue_not_polled: 'critical',
   database_restored: 'critical',
+  temporal_of_other_database: 'critical',
   decision_possibly_lost: 'warning',
   workflow_without_row: 'warning',
   channel_not_configured: 'critical',
@@ -144,6 +147,9 @@ export const serviceSubject = 'service';
 
 /** What Temporal had lost, and the service has made again, is reported for this long. */
 export const lostDataAlertMs = 3_600_000;
+
+/** Every worker looks for another database's mark each half minute: one that was not found for this long is gone. */
+export const otherDatabaseAlertMs = 5 * 60_000;
 
 /** An unknown form is reported for this long after the last transaction that had it. */
 export const unrecognizedAlertMs = 7 * 24 * 3_600_000;

@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Availability } from '../domain/availability.js';
 import { taskQueues } from '../domain/ids.js';
-import { readTemporalCause } from './cause.js';
+import { isTemporalError, readTemporalCause } from './cause.js';
 
 /** Temporal did not accept the message. The row was committed before; the message may be sent again. */
 export class WorkflowsUnavailable extends Error {
@@ -9,6 +9,11 @@ export class WorkflowsUnavailable extends Error {
     super('Temporal did not accept the message', { cause });
     this.name = 'WorkflowsUnavailable';
   }
+}
+
+/** Whether Temporal did not take a call of a facade or of the setup. */
+export function isTemporalUnavailable(error: unknown): boolean {
+  return error instanceof WorkflowsUnavailable || isTemporalError(error);
 }
 
 /** A call to Temporal fails after this time; the caller answers 503 and the row stays. */

@@ -27,6 +27,11 @@ const textMaxChars = 300;
 /** The client wraps what gRPC threw, and we wrap that. */
 const wrappersMax = 5;
 
+/** Whether an error is an answer of Temporal, or says that there was none, rather than a fault of ours. */
+export function isTemporalError(error: unknown): boolean {
+  return readTemporalCause(error).code !== otherCode;
+}
+
 /** Why Temporal did not take a call: the gRPC code and its text, which holds neither payloads nor keys. */
 export function readTemporalCause(error: unknown): Cause {
   let inner = error;

@@ -1,6 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, type Client } from '@temporalio/client';
 import { databaseMarkScheduleId, taskQueues } from '../domain/ids.js';
 import { parseDatabaseMark, printDatabaseMark, type DatabaseMark } from '../domain/database-mark.js';
+import { readScheduleState } from './schedule-state.js';
 
 /**
  * The database's mark as Temporal holds it: the note of a paused Schedule that never runs. A note is plain text, so it is
@@ -9,16 +10,17 @@ import { parseDatabaseMark, printDatabaseMark, type DatabaseMark } from '../doma
 
 /** Null when Temporal has none, or an operator has written something else into the note. */
 export async function readDatabaseMark(client: Client): Promise<DatabaseMark | null> {
-  try {
-    const { state } = await client.schedule.getHandle(databaseMarkScheduleId).describe();
-    return parseDatabaseMark(state.note ?? '');
-  } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return null;
-    throw error;
-  }
+  const state = await readScheduleState(client, databaseMarkScheduleId);
+  return parseDatabaseMark(state?.note ?? '');
 }
 
+/**
+ * Leaves a later mark as it is: a process that stood still for a while would write an old one over it, which looks like
+ * an older Temporal.
+ */
 export async function writeDatabaseMark(client: Client, mark: DatabaseMark): Promise<void> {
+  const present = await readDatabaseMark(client);
+  if (present !== null && present.databaseId === mark.databaseId && present.mark >= mark.mark) return;
   const note = printDatabaseMark(mark);
   try {
     await client.schedule.getHandle(databaseMarkScheduleId).pause(note);

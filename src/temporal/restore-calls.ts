@@ -15,7 +15,7 @@ export interface ListedWorkflow {
   readonly customerId: string | null;
 }
 
-/** What is asked of Temporal after a restore of the database. */
+/** What is asked of Temporal after a restore of the database. Every call, and every page of a list, has a deadline. */
 export interface RestoreCalls {
   listRunning(input: { type: string }): AsyncIterable<readonly ListedWorkflow[]>;
   listClosedSince(input: { type: string; since: string }): AsyncIterable<readonly ListedWorkflow[]>;
@@ -29,14 +29,13 @@ const closedState = 'closed';
 
 export function createRestoreCalls({ client, call }: WorkflowCalls): RestoreCalls {
   async function* pages(query: string): AsyncIterable<readonly ListedWorkflow[]> {
-    let page: ListedWorkflow[] = [];
-    for await (const execution of client.workflow.list({ query, pageSize })) {
-      page.push(listed(execution));
-      if (page.length < pageSize) continue;
-      yield page;
-      page = [];
-    }
-    if (page.length > 0) yield page;
+    const listing = client.workflow.list({ query, pageSize })[Symbol.asyncIterator]();
+    let page: ListedWorkflow[];
+    do {
+      // The deadline is of one page: how many there are is not known.
+      page = await call(() => takePage(listing));
+      if (page.length > 0) yield page;
+    } while (page.length === pageSize);
   }
   return {
     listRunning: ({ type }) => pages(`WorkflowType = '${type}' AND ExecutionStatus = 'Running'`),
@@ -63,6 +62,16 @@ export function createRestoreCalls({ client, call }: WorkflowCalls): RestoreCall
       }
     },
   };
+}
+
+async function takePage(listing: AsyncIterator<WorkflowExecutionInfo>): Promise<ListedWorkflow[]> {
+  const page: ListedWorkflow[] = [];
+  while (page.length < pageSize) {
+    const next = await listing.next();
+    if (next.done === true) break;
+    page.push(listed(next.value));
+  }
+  return page;
 }
 
 function listed(workflow: WorkflowExecutionInfo | WorkflowExecutionDescription): ListedWorkflow {

@@ -1,12 +1,8 @@
-import {
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  ScheduleOverlapPolicy,
-  type Client,
-} from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { alertReviewMs } from '../domain/alerts.js';
 import { fleetRepairScheduleId, taskQueues } from '../domain/ids.js';
 import type { FleetRepairInput, FleetRepairWorkflow } from '../workflows/fleet-repair/workflow.js';
+import { readScheduleState } from './schedule-state.js';
 
 /** A lost signal or workflow is repaired within this period and a little. */
 const repairEveryMs = 60_000;
@@ -51,7 +47,7 @@ export async function ensureSchedules(
 
 /** Creates the Schedule of the repair job if it does not exist: one read when it does. Returns whether it was missing. */
 export async function restoreSchedules(client: Client): Promise<{ created: boolean }> {
-  if (await scheduleExists(client, fleetRepairScheduleId)) return { created: false };
+  if ((await readScheduleState(client, fleetRepairScheduleId)) !== null) return { created: false };
   return { created: await createRepairSchedule(client, definitionOf(alertReviewMs)) };
 }
 
@@ -64,16 +60,6 @@ async function createRepairSchedule(
     return true;
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning) return false;
-    throw error;
-  }
-}
-
-async function scheduleExists(client: Client, scheduleId: string): Promise<boolean> {
-  try {
-    await client.schedule.getHandle(scheduleId).describe();
-    return true;
-  } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return false;
     throw error;
   }
 }

@@ -78,6 +78,21 @@ describe('a command that is running in its row', () => {
     },
   );
 
+  it('and has no workflow is found behind any number of others that have theirs', async () => {
+    await fixture.pool.query(
+      `INSERT INTO commands (command_id, kind, input, provider_key, created_at)
+       SELECT gen_random_uuid(), 'create_connection', '{}', gen_random_uuid(), now() - interval '1 hour'
+         FROM generate_series(1, 1200)`,
+    );
+    const { rows } = await fixture.pool.query<{ id: string }>(
+      `SELECT max(command_id::text) AS id FROM commands`,
+    );
+    missing.add(rows[0]!.id);
+    expect(await endCommands()).toEqual({ checked: 1_200, repaired: 1, roundEnded: true });
+    expect(await readCommand(fixture.pool, { commandId: rows[0]!.id })).toMatchObject({ state: 'failed' });
+    await fixture.pool.query(`DELETE FROM commands`);
+  });
+
   it('of a kind that this version does not know is left to the version that does', async () => {
     const commandId = await command('of_a_later_version', '1 hour');
     missing.add(commandId);
@@ -132,6 +147,24 @@ describe('a handoff that has not ended in its row', () => {
     );
     expect(rows).toEqual([{ cleared: true }]);
     expect(fixture.woken).toEqual([]);
+    await fixture.pool.query(`DELETE FROM handoffs`);
+  });
+
+  it('and has no workflow is found behind any number of others that have theirs', async () => {
+    const { connectionId } = await fixture.makeFeed();
+    await fixture.pool.query(
+      `INSERT INTO handoffs (handoff_id, state, deadline_at, redirect_sealed, customer_id, updated_at)
+       SELECT encode(sha256(n::text::bytea), 'hex'), 'logged_in', now() + interval '5 minutes', 'sealed', customer_id,
+              now() - interval '1 minute'
+         FROM connections, generate_series(1, 1200) n WHERE connection_id = $1`,
+      [connectionId],
+    );
+    const { rows } = await fixture.pool.query<{ id: string }>(
+      `SELECT max(handoff_id COLLATE "C") AS id FROM handoffs`,
+    );
+    missing.add(rows[0]!.id);
+    expect(await restartHandoffs()).toEqual({ checked: 1_200, repaired: 1, roundEnded: true });
+    expect(fixture.woken).toEqual([`login ${rows[0]!.id}`]);
     await fixture.pool.query(`DELETE FROM handoffs`);
   });
 

@@ -3,7 +3,11 @@ import { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createFacade, type Facade } from '../../src/temporal/channels.js';
+import { isTemporalUnavailable } from '../../src/temporal/calls.js';
+import { readTemporalCause } from '../../src/temporal/cause.js';
+import { createRestoreCalls } from '../../src/temporal/restore-calls.js';
 import { registerSearchAttributes } from '../../src/temporal/search-attributes.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 import { createTestNamespace } from '../support/temporal.js';
 import { until } from '../support/until.js';
 
@@ -67,4 +71,27 @@ it('lists running workflows with what they show, reads one exactly, and ends one
   const since = new Date(0).toISOString();
   for await (const page of facade.listClosedSince({ type: 'bankFeedWorkflow', since }))
     expect(page).toEqual([]);
+});
+
+it('gives up the page of a list that Temporal does not answer', async () => {
+  const { address, namespace } = await createTestNamespace();
+  const proxy = await startTcpProxy({ targetPort: Number(address.split(':').at(-1)) });
+  const proxied = await Connection.connect({ address: `127.0.0.1:${String(proxy.port)}` });
+  try {
+    const behind = new Client({ connection: proxied, namespace });
+    // As the service's own calls, with a deadline that a test can wait for.
+    const call = <T>(work: () => Promise<T>): Promise<T> => behind.withDeadline(Date.now() + 1_000, work);
+    const list = async (): Promise<void> => {
+      const pages = createRestoreCalls({ client: behind, call }).listRunning({ type: 'bankFeedWorkflow' });
+      for await (const page of pages) expect(page).toEqual([]);
+    };
+    await list();
+    proxy.setMode({ kind: 'swallow' });
+    const error = await list().catch((reason: unknown) => reason);
+    expect(readTemporalCause(error)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(isTemporalUnavailable(error)).toBe(true);
+  } finally {
+    await proxied.close();
+    await proxy.close();
+  }
 });

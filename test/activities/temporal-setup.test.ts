@@ -1,15 +1,30 @@
+import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkSetup } from '../../src/activities/setup/check-setup.js';
-import { createSetupKeeper } from '../../src/activities/setup/keep-setup.js';
+import { holdRestoreRepair } from '../../src/activities/setup/hold-restore-repair.js';
+import {
+  createSetupKeeper,
+  type SetupKeeper,
+  type SetupKeeperInput,
+} from '../../src/activities/setup/keep-setup.js';
+import { RutterUnreachable } from '../../src/clients/rutter/errors.js';
+import { createKeyEntry, parseKeyring } from '../../src/crypto/keyring.js';
 import { acknowledgeAlert } from '../../src/db/acknowledge-alert.js';
 import { reviewAlerts } from '../../src/db/alerts.js';
 import { dbChannels } from '../../src/db/channels.js';
-import { endRestoreRepair, readPendingRestore, takeRestoreRepair } from '../../src/db/database-mark.js';
+import {
+  endRestoreRepair,
+  readPendingRestore,
+  renewRestoreRepair,
+  takeRestoreRepair,
+} from '../../src/db/database-mark.js';
 import { createPool, type Pool } from '../../src/db/pool.js';
 import { channelIds } from '../../src/domain/channel.js';
 import { databaseMarkScheduleId, fleetRepairScheduleId } from '../../src/domain/ids.js';
+import { isTemporalUnavailable, WorkflowsUnavailable } from '../../src/temporal/calls.js';
+import { createDataConverter } from '../../src/temporal/data-converter.js';
 import { readDatabaseMark, writeDatabaseMark } from '../../src/temporal/database-mark.js';
 import { searchAttributeTypes } from '../../src/temporal/search-attributes.js';
 import { createTemporalSetup, type TemporalSetup } from '../../src/temporal/setup.js';
@@ -64,6 +79,28 @@ async function alerts(): Promise<string[]> {
   return rows.map(({ alert }) => alert);
 }
 
+/** The database came back from an earlier moment, and a check has found it. */
+async function findRestore(): Promise<void> {
+  await check();
+  const { rows } = await pool.query<{ database_id: string }>(`SELECT * FROM database_mark`);
+  const markedAt = new Date().toISOString();
+  await writeDatabaseMark(client, { databaseId: rows[0]!.database_id, mark: 61, markedAt });
+  expect(await check()).toMatchObject({ comparison: 'database_older' });
+}
+
+function keeper(input: Partial<SetupKeeperInput>): SetupKeeper {
+  return createSetupKeeper({
+    pool,
+    setup,
+    logger: pino({ enabled: false }),
+    stopping: new AbortController().signal,
+    restoredAtStart: [],
+    repairRestore: () => Promise.resolve({}),
+    isTemporalUnavailable,
+    ...input,
+  });
+}
+
 async function registered(): Promise<string[]> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
   return Object.keys(customAttributes).filter((name) => names.includes(name));
@@ -92,16 +129,7 @@ describe('what the service needs in Temporal', () => {
   it('is made again by a running worker when it is lost, with an alert that ends by itself', async () => {
     await check();
     const stopping = new AbortController();
-    const logger = pino({ enabled: false });
-    const kept = createSetupKeeper({
-      pool,
-      setup,
-      logger,
-      stopping: stopping.signal,
-      restoredAtStart: [],
-      repairRestore: () => Promise.resolve({}),
-      everyMs: 100,
-    }).keep();
+    const kept = keeper({ stopping: stopping.signal, everyMs: 100 }).keep();
     await client.schedule.getHandle(fleetRepairScheduleId).delete();
     await connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: ['FeedReason'] });
     await until(async () => (await repairScheduleExists()) && (await registered()).length === names.length, {
@@ -121,9 +149,45 @@ describe('what the service needs in Temporal', () => {
 
   it('is reported as lost too when it was missing at the start of a worker', async () => {
     await check();
-    const restoredBefore = [`schedule/${fleetRepairScheduleId}`];
-    expect(await checkSetup({ pool, setup, restoredBefore })).toMatchObject({ wasLost: true });
+    const unreported = new Set([`schedule/${fleetRepairScheduleId}`]);
+    expect(await checkSetup({ pool, setup, unreported })).toMatchObject({ wasLost: true });
     expect(await alerts()).toEqual([`temporal_data_lost schedule/${fleetRepairScheduleId}`]);
+    expect(unreported.size).toBe(0);
+  });
+
+  it('is reported by the next check when the database did not take the alert', async () => {
+    await check();
+    await client.schedule.getHandle(fleetRepairScheduleId).delete();
+    const unreported = new Set<string>();
+    await pool.query(`ALTER TABLE restore_findings RENAME TO restore_findings_away`);
+    await expect(checkSetup({ pool, setup, unreported })).rejects.toThrow(/restore_findings/);
+    await pool.query(`ALTER TABLE restore_findings_away RENAME TO restore_findings`);
+    expect(await repairScheduleExists()).toBe(true);
+    expect(await checkSetup({ pool, setup, unreported })).toMatchObject({ wasLost: true });
+    expect(await alerts()).toEqual([`temporal_data_lost schedule/${fleetRepairScheduleId}`]);
+  });
+
+  it('is checked without the encryption key under which another worker has written it', async () => {
+    const setupOf = (key: string): TemporalSetup => {
+      const keys = parseKeyring(createKeyEntry(key));
+      if (!keys.ok) throw new Error(keys.problems.join());
+      const dataConverter = createDataConverter(keys.keyring);
+      return createTemporalSetup({
+        client: new Client({ connection, namespace, dataConverter }),
+        connection,
+        namespace,
+      });
+    };
+    const [newer, older] = [setupOf('newer'), setupOf('older')];
+    expect((await checkSetup({ pool, setup: newer })).restored).toEqual([
+      `schedule/${fleetRepairScheduleId}`,
+    ]);
+    expect(await checkSetup({ pool, setup: older })).toEqual({
+      restored: [],
+      wasLost: false,
+      comparison: 'in_step',
+    });
+    expect(await older.readMark()).toMatchObject({ mark: 1 });
   });
 
   it('leaves a Schedule paused that an operator has paused', async () => {
@@ -169,10 +233,7 @@ describe("the database's mark", () => {
   it('gives the repair of a restore to one process at a time, until it is done', async () => {
     await check();
     expect(await takeRestoreRepair(pool)).toBeNull();
-    const { rows } = await pool.query<{ database_id: string }>(`SELECT * FROM database_mark`);
-    const markedAt = new Date().toISOString();
-    await writeDatabaseMark(client, { databaseId: rows[0]!.database_id, mark: 61, markedAt });
-    await check();
+    await findRestore();
     const taken = await Promise.all(Array.from({ length: 5 }, () => takeRestoreRepair(pool)));
     expect(taken.filter((each) => each !== null)).toHaveLength(1);
     await endRestoreRepair(pool, { done: false });
@@ -183,38 +244,111 @@ describe("the database's mark", () => {
   });
 
   it('keeps other workers from their work until the repair of a restore is over', async () => {
-    await check();
-    const { rows } = await pool.query<{ database_id: string }>(`SELECT * FROM database_mark`);
-    const markedAt = new Date().toISOString();
-    await writeDatabaseMark(client, { databaseId: rows[0]!.database_id, mark: 61, markedAt });
+    await findRestore();
     const order: string[] = [];
     let finish: () => void = () => undefined;
     const finished = new Promise<void>((resolve) => (finish = resolve));
     const asked = vi.spyOn(pool, 'query');
+    const repairRestore = async (): Promise<object> => {
+      await finished;
+      order.push('repaired');
+      await endRestoreRepair(pool, { done: true });
+      return {};
+    };
     const begin = async (name: string): Promise<void> => {
-      await createSetupKeeper({
-        pool,
-        setup,
-        logger: pino({ enabled: false }),
-        stopping: new AbortController().signal,
-        restoredAtStart: [],
-        repairRestore: async () => {
-          await finished;
-          order.push('repaired');
-          await endRestoreRepair(pool, { done: true });
-          return {};
-        },
-      }).begin();
+      await keeper({ repairRestore }).begin();
       order.push(name);
     };
     const beginning = ['one', 'another'].map(begin);
     const asks = () => asked.mock.calls.filter(([text]) => text.includes('repairing_until > now()'));
-    await until(() => Promise.resolve(asks().length >= 2), { ...soon, describe: 'one of them waits' });
+    await until(() => Promise.resolve(asks().length >= 4), { ...soon, describe: 'one of them waits' });
     expect(order).toEqual([]);
     finish();
     await Promise.all(beginning);
     expect(order[0]).toBe('repaired');
     expect(order.slice(1).toSorted()).toEqual(['another', 'one']);
+  });
+
+  it('lets a worker begin only when a repair that failed for want of Temporal has been done', async () => {
+    await findRestore();
+    const tried: string[] = [];
+    await keeper({
+      repairRestore: async () => {
+        tried.push('repair');
+        if (tried.length === 1) throw new WorkflowsUnavailable(new Error('deadline exceeded'));
+        await endRestoreRepair(pool, { done: true });
+        return {};
+      },
+    }).begin();
+    expect(tried).toHaveLength(2);
+    expect(await readPendingRestore(pool)).toBeNull();
+  });
+
+  it('lets a worker begin when a provider does not answer; the repair is tried again later', async () => {
+    await findRestore();
+    const unreachable = new RutterUnreachable({ operation: 'listConnections', code: 'ECONNREFUSED' });
+    await keeper({ repairRestore: () => Promise.reject(unreachable) }).begin();
+    expect(await readPendingRestore(pool)).not.toBeNull();
+    expect(await takeRestoreRepair(pool)).not.toBeNull();
+  });
+
+  it('lets a worker stop in the middle of a repair, which another one may do at once', async () => {
+    await findRestore();
+    const stopping = new AbortController();
+    let began: () => void = () => undefined;
+    const hasBegun = new Promise<void>((resolve) => (began = resolve));
+    const beginning = keeper({
+      stopping: stopping.signal,
+      repairRestore: () => {
+        began();
+        return new Promise(() => undefined);
+      },
+    }).begin();
+    await hasBegun;
+    expect(await takeRestoreRepair(pool)).toBeNull();
+    stopping.abort();
+    await beginning;
+    await until(async () => (await takeRestoreRepair(pool)) !== null, { ...soon, describe: 'it is free' });
+  });
+
+  it('lets a worker stop while Temporal does not answer', async () => {
+    const stopping = new AbortController();
+    const hanging = { ...setup, restore: () => new Promise<never>(() => undefined) };
+    const beginning = keeper({ stopping: stopping.signal, setup: hanging }).begin();
+    stopping.abort();
+    await beginning;
+  });
+
+  it('keeps the repair of a process that goes on for longer than its lease, and no other', async () => {
+    await findRestore();
+    const leaseEnds = async (): Promise<number> => {
+      const { rows } = await pool.query<{ seconds: number }>(
+        `SELECT extract(epoch FROM repairing_until - now())::float8 AS seconds FROM database_mark`,
+      );
+      return rows[0]!.seconds;
+    };
+    await holdRestoreRepair(pool, {
+      renewedEveryMs: 20,
+      repair: async () => {
+        await pool.query(`UPDATE database_mark SET repairing_until = now() + interval '10 seconds'`);
+        await until(async () => (await leaseEnds()) > 100, { ...soon, describe: 'the lease is renewed' });
+        expect(await takeRestoreRepair(pool)).toBeNull();
+      },
+    });
+    await pool.query(`UPDATE database_mark SET repairing_until = now() - interval '1 second'`);
+    await renewRestoreRepair(pool);
+    expect(await leaseEnds()).toBeLessThan(0);
+    expect(await takeRestoreRepair(pool)).not.toBeNull();
+    expect(await leaseEnds()).toBeLessThanOrEqual(120);
+  });
+
+  it('is not overwritten by an earlier one of a process that stood still', async () => {
+    const ofDatabase = { databaseId: randomUUID(), markedAt: '2026-03-01T00:00:00.000Z' };
+    await writeDatabaseMark(client, { ...ofDatabase, mark: 8 });
+    await writeDatabaseMark(client, { ...ofDatabase, mark: 7 });
+    expect(await readDatabaseMark(client)).toMatchObject({ mark: 8 });
+    await writeDatabaseMark(client, { ...ofDatabase, mark: 9 });
+    expect(await readDatabaseMark(client)).toMatchObject({ mark: 9 });
   });
 
   it.each([
@@ -238,6 +372,8 @@ describe("the database's mark", () => {
     expect(await check()).toMatchObject({ comparison: 'other_database' });
     expect(await readDatabaseMark(client)).toEqual(other);
     expect(await readPendingRestore(pool)).toBeNull();
+    expect(await alerts()).toEqual(['temporal_of_other_database service']);
+    await pool.query(`UPDATE restore_findings SET found_at = found_at - interval '6 minutes'`);
     expect(await alerts()).toEqual([]);
   });
 });

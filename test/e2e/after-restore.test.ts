@@ -32,11 +32,11 @@ afterAll(async () => {
   await fixture.close();
 });
 
-async function afterRestore(): Promise<Record<string, number>> {
+async function runAfterRestore(): Promise<Awaited<ReturnType<typeof runBankfeeds>>> {
   const { rows } = await fixture.pool.query<{ name: string }>(`SELECT current_database() AS name`);
   const url = new URL(fixture.pool.options.connectionString ?? '');
   url.pathname = `/${rows[0]!.name}`;
-  const { code, stdout, stderr } = await runBankfeeds(['doctor', '--after-restore', '--json'], {
+  return await runBankfeeds(['doctor', '--after-restore', '--json'], {
     DATABASE_URL: url.href,
     TEMPORAL_ADDRESS: namespace.address,
     TEMPORAL_NAMESPACE: namespace.namespace,
@@ -46,6 +46,10 @@ async function afterRestore(): Promise<Record<string, number>> {
     RUTTER_CLIENT_SECRET: sandboxCredentials.clientSecret,
     ENCRYPTION_KEYS: encryptionKeys,
   });
+}
+
+async function afterRestore(): Promise<Record<string, number>> {
+  const { code, stdout, stderr } = await runAfterRestore();
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as Record<string, number>;
 }
@@ -66,4 +70,21 @@ it('adopts what Rutter has on its old connection, ends the workflow of a lost ro
   // The list of running workflows lags: a repeat finds what the first run missed.
   expect(await afterRestore()).toMatchObject({ adoptedConnections: 0, adoptedFeeds: 0 });
   expect((await client.workflow.getHandle(workflowId).describe()).status.name).toBe('TERMINATED');
+});
+
+it('changes nothing while a worker is repairing, and does its work when that one has died', async () => {
+  await fixture.pool.query(
+    `UPDATE database_mark SET restored_at = now(), lost_from = now(), lost_until = now(), repairing_until = now() + interval '1 hour'`,
+  );
+  const refused = await runAfterRestore();
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('a worker is repairing the restored database now');
+  const { rows } = await fixture.pool.query(
+    `SELECT restored_at IS NULL AS done, repairing_until > now() + interval '50 minutes' AS held FROM database_mark`,
+  );
+  expect(rows).toEqual([{ done: false, held: true }]);
+  await fixture.pool.query(`UPDATE database_mark SET repairing_until = now() - interval '1 second'`);
+  await afterRestore();
+  const { rows: after } = await fixture.pool.query(`SELECT restored_at, repairing_until FROM database_mark`);
+  expect(after).toEqual([{ restored_at: null, repairing_until: null }]);
 });

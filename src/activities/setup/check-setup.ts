@@ -1,6 +1,7 @@
 import { countMark, markWritten, readWrittenMark } from '../../db/database-mark.js';
 import type { Pool } from '../../db/pool.js';
 import { raiseFinding } from '../../db/restore-findings.js';
+import { serviceSubject } from '../../domain/alerts.js';
 import type { MarkComparison } from '../../domain/database-mark.js';
 import type { TemporalSetup } from '../../temporal/setup.js';
 
@@ -19,21 +20,28 @@ export interface SetupCheck {
 export async function checkSetup(input: {
   pool: Pool;
   setup: TemporalSetup;
-  /** What was missing and has just been made by this process. */
-  restoredBefore?: readonly string[];
+  /**
+   * What this process has made and not reported yet; emptied when it is reported. After a failure the next check is given
+   * the same set: it finds nothing missing any more.
+   */
+  unreported?: Set<string>;
 }): Promise<SetupCheck> {
-  const { pool, setup, restoredBefore = [] } = input;
+  const { pool, setup, unreported = new Set() } = input;
   const writtenMark = await readWrittenMark(pool);
   const wasSetUp = writtenMark !== null;
-  const restored = [...restoredBefore, ...(await setup.restore())];
+  for (const part of await setup.restore()) unreported.add(part);
+  const restored = [...unreported];
   if (wasSetUp) {
     for (const part of restored)
       await raiseFinding(pool, { code: 'temporal_data_lost', subject: part, detail: {} });
   }
+  unreported.clear();
   const { comparison, toWrite } = await countMark(pool, {
     writtenMark,
     temporal: await setup.readMark(),
   });
+  if (comparison === 'other_database')
+    await raiseFinding(pool, { code: 'temporal_of_other_database', subject: serviceSubject, detail: {} });
   if (toWrite !== null) {
     await setup.writeMark(toWrite);
     await markWritten(pool, toWrite);

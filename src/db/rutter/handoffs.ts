@@ -210,19 +210,20 @@ export interface HandoffToCheck {
 
 /**
  * Handoffs of customers that have not ended and must have a workflow: unchanged for a moment, or past their deadline for
- * long enough that the workflow has recorded the end. Those with the earliest deadline first.
+ * long enough that the workflow has recorded the end. By id; the page after `afterId`.
  */
 export async function listHandoffsToCheck(
   db: Queryable,
-  input: { unchangedForMs: number; endsWithinMs: number; limit: number },
+  input: { unchangedForMs: number; endsWithinMs: number; afterId: string | null; limit: number },
 ): Promise<HandoffToCheck[]> {
   const { rows } = await db.query<HandoffToCheck>(
     `SELECT handoff_id AS "handoffId", customer_id AS "customerId", deadline_at <= now() AS "isOver" FROM handoffs
       WHERE state IN ('logged_in', 'sharing', 'ready') AND customer_id IS NOT NULL
         AND updated_at < now() - $1::float8 * interval '1 millisecond'
         AND (deadline_at > now() OR deadline_at < now() - $2::float8 * interval '1 millisecond')
-      ORDER BY deadline_at, handoff_id LIMIT $3`,
-    [input.unchangedForMs, input.endsWithinMs, input.limit],
+        AND ($3::text IS NULL OR handoff_id > $3 COLLATE "C")
+      ORDER BY handoff_id COLLATE "C" LIMIT $4`,
+    [input.unchangedForMs, input.endsWithinMs, input.afterId, input.limit],
   );
   return rows;
 }

@@ -1,9 +1,10 @@
 import { Client } from '@temporalio/client';
 import { activityChannels, type ActivityDeps } from '../../../activities/channels.js';
 import { checkSetup } from '../../../activities/setup/check-setup.js';
-import { repairAfterRestore } from '../../../activities/setup/repair-after-restore.js';
+import { holdRestoreRepair } from '../../../activities/setup/hold-restore-repair.js';
+import { repairAfterRestore, type RestoreReport } from '../../../activities/setup/repair-after-restore.js';
 import { dbChannels } from '../../../db/channels.js';
-import { readPendingRestore } from '../../../db/database-mark.js';
+import { readPendingRestore, type DatabaseRestore } from '../../../db/database-mark.js';
 import { createDataConverter } from '../../../temporal/data-converter.js';
 import { createFacade } from '../../../temporal/channels.js';
 import { createTemporalSetup } from '../../../temporal/setup.js';
@@ -15,6 +16,10 @@ import { openParts } from './open-parts.js';
 const otherDatabase =
   'Temporal belongs to another database: nothing was changed. Give this database a namespace of its own, or, if the other ' +
   'one is lost for good, delete the Schedule database-mark and run the command again.';
+
+const repairedElsewhere =
+  'a worker is repairing the restored database now: nothing was changed. Run the command again when the log of the worker ' +
+  'says "restore of the database repaired", or two minutes after it was ended.';
 
 /**
  * `bankfeeds doctor --after-restore`: what the first worker does after a restore of the database, now, with a list of what
@@ -36,12 +41,18 @@ export async function runAfterRestore(context: CommandContext, input: { json: bo
     const { comparison } = await checkSetup({ pool, setup });
     if (comparison === 'other_database') throw new CommandFailure(otherDatabase, exitCodes.failed);
     const workflows = createFacade(client);
-    const report = await repairAfterRestore<ActivityDeps>(restoreDeps({ worker, pool, keyring, workflows }), {
-      channels: activityChannels,
-      dbChannels,
-      restore: workflows,
-      lost: await readPendingRestore(pool),
-    });
+    const repair = (lost: DatabaseRestore | null): Promise<RestoreReport> =>
+      repairAfterRestore<ActivityDeps>(restoreDeps({ worker, pool, keyring, workflows }), {
+        channels: activityChannels,
+        dbChannels,
+        restore: workflows,
+        lost,
+      });
+    const done = await holdRestoreRepair(pool, { repair });
+    if (done === null && (await readPendingRestore(pool)) !== null)
+      throw new CommandFailure(repairedElsewhere, exitCodes.failed);
+    // Without a found restore too: it adopts what a first run could not, or what core banking has sent again since.
+    const report = done ?? (await repair(null));
     if (input.json) context.terminal.print(JSON.stringify(report));
     else
       for (const [name, count] of Object.entries(report))
