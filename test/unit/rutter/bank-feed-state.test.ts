@@ -3,6 +3,7 @@ import type { RunDeliveryResult } from '../../../src/activities/rutter/delivery/
 import { dayMs } from '../../../src/domain/limits.js';
 import {
   afterDeliveryRun,
+  afterDueTimer,
   initialState,
   isDeliveryRunDue,
 } from '../../../src/workflows/rutter/bank-feed/state.js';
@@ -49,5 +50,13 @@ describe('the next check of a feed that has caught up', () => {
   test('follows at the instant that a worker of version 0.2.0 names, or after a day', () => {
     expect(dueAfter({ nextSyncAtMs: nowMs + 5 }).dueInMs).toBe(5);
     expect(dueAfter({}).dueInMs).toBe(dayMs);
+  });
+
+  test('follows when the timer of version 0.2.0 has fired, which was set by the instant', () => {
+    const { state } = dueAfter({ nextSyncInMs: hourMs, nextSyncAtMs: nowMs + hourMs - 40 });
+    const firedAtMs = nowMs + hourMs - 40;
+    expect(isDeliveryRunDue(state, firedAtMs)).toBe(false);
+    afterDueTimer(state, firedAtMs);
+    expect(isDeliveryRunDue(state, firedAtMs)).toBe(true);
   });
 });

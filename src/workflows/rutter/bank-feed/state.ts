@@ -89,6 +89,14 @@ export function beginDeliveryRun(state: BankFeedState, nowMs: number): { readAcc
   return { readAccount };
 }
 
+/**
+ * The timer of the wait has fired, which ends the wait whatever instant this code reckons: version 0.2.0 set it by the
+ * database's clock, which may be some milliseconds earlier, and a replay must begin the delivery run that followed.
+ */
+export function afterDueTimer(state: BankFeedState, nowMs: number): void {
+  state.dueAtMs = Math.min(state.dueAtMs, nowMs);
+}
+
 /** A delivery run has ended: sets what the feed waits for next. Every branch moves `dueAtMs` forward. */
 export function afterDeliveryRun(state: BankFeedState, result: RunDeliveryResult, nowMs: number): void {
   state.feedState = result.state;

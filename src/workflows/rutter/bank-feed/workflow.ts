@@ -24,6 +24,7 @@ import { deliveryRunOptions } from './delivery-run-options.js';
 import { searchAttributes } from '../../search-attributes.js';
 import * as messages from './messages.js';
 import {
+  afterDueTimer,
   afterFailedDeliveryRun,
   afterUnfinishedDeliveryRun,
   afterReport,
@@ -94,9 +95,11 @@ export async function bankFeedWorkflow(input: messages.BankFeedInput): Promise<v
     } else if (isDeliveryRunDue(state, nowMs)) {
       deliveryRun = startDelivery(input.feedId, state, nowMs);
     } else {
-      const untilMs = Math.min(state.dueAtMs, startedAtMs + limits.runAgeMaxMs);
+      const renewalMs = startedAtMs + limits.runAgeMaxMs;
+      const untilMs = Math.min(state.dueAtMs, renewalMs);
       const mustAct = () => isDeliveryRunDue(state, 0) || state.requests.length > 0 || isRenewalSuggested();
-      await condition(mustAct, Math.max(1, untilMs - nowMs));
+      const isAwakened = await condition(mustAct, Math.max(1, untilMs - nowMs));
+      if (!isAwakened && untilMs < renewalMs) afterDueTimer(state, Date.now());
     }
   }
 }
