@@ -85,20 +85,7 @@ export function createConnectionCalls(dependencies: {
       return answer.value;
     },
 
-    async listConnections({ priority = 'interactive', signal }) {
-      const answer = await request({
-        operation: 'listConnections',
-        method: 'GET',
-        path: '/connections',
-        query: { status: 'any' },
-        schema: connectionListSchema,
-        answerBytesMax: connectionListBytesMax,
-        timeoutMs: connectionListTimeoutMs,
-        priority,
-        signal,
-      });
-      return answer.value;
-    },
+    listConnections: connectionList(request),
 
     getConnectionByToken: connectionRead(dependencies, {
       operation: 'getConnectionByToken',
@@ -129,6 +116,24 @@ export function createConnectionCalls(dependencies: {
         throw error;
       }
     },
+  };
+}
+
+/** Has its own limits: the answer grows with the number of customers. */
+function connectionList(request: Requester): ConnectionCalls['listConnections'] {
+  return async ({ priority = 'interactive', signal }) => {
+    const answer = await request({
+      operation: 'listConnections',
+      method: 'GET',
+      path: '/connections',
+      query: { status: 'any' },
+      schema: connectionListSchema,
+      answerBytesMax: connectionListBytesMax,
+      timeoutMs: connectionListTimeoutMs,
+      priority,
+      signal,
+    });
+    return answer.value;
   };
 }
 
