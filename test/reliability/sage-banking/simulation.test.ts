@@ -8,7 +8,7 @@ import { readSeededRuns, RunTally, runSeeded } from '../seeded-run.js';
 import { flawsMax } from '../temporal-server.js';
 
 /** In `npm test`; `npm run verify` and `npm run soak` make more. */
-const runs = { fixedRuns: 4, dayRuns: 1 };
+const runs = { fixedRuns: 2, dayRuns: 1 };
 /** Server, database and sandbox are replaced after so many runs, so that nothing grows without bound. */
 const runsPerFixture = 20;
 /** The mean on a busy machine. */

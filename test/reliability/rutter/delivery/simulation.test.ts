@@ -5,7 +5,7 @@ import { runDeliveryPlan } from './run-plan.js';
 import { readSeededRuns, RunTally, runSeeded } from '../../seeded-run.js';
 
 /** In `npm test`; `npm run verify` and `npm run soak` make more. */
-const runs = { fixedRuns: 30, dayRuns: 10 };
+const runs = { fixedRuns: 20, dayRuns: 5 };
 
 let fixture: DeliveryFixture;
 beforeAll(async () => {

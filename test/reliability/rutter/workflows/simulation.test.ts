@@ -8,7 +8,7 @@ import { flawsMax } from '../../temporal-server.js';
 import { runWorkflowPlan } from './run-plan.js';
 
 /** In `npm test`; `npm run verify` and `npm run soak` make more. */
-const runs = { fixedRuns: 6, dayRuns: 3 };
+const runs = { fixedRuns: 3, dayRuns: 2 };
 /** Server, database and sandbox are replaced after so many runs, so that nothing grows without bound. */
 const runsPerFixture = 25;
 /** The mean on a busy machine. */
