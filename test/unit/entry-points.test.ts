@@ -47,7 +47,7 @@ describe('an entry point that is started through a symbolic link', () => {
     ['src/db/migrate.ts', 78, 'DATABASE_URL'],
     ['src/api/server.ts', 78, 'DATABASE_URL'],
     ['worker.ts', 78, 'DATABASE_URL'],
-    ['scripts/worker-health.ts', 1, 'Temporal'],
+    ['scripts/worker-health.ts', 78, 'DATABASE_URL'],
     ['scripts/save-history.ts', 2, 'usage'],
   ])('%s does its work, and so ends with %d without what it needs', async (entry, code, named) => {
     const ended = await run(entry);
