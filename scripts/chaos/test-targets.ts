@@ -4,6 +4,7 @@ export const testFiles = {
   deployment: 'rutter/deployment',
   'ended-by-operators': 'ended-by-operators',
   environment: 'process/environment',
+  'lost-connections': 'lost-connections',
   'lost-temporal': 'rutter/lost-temporal',
   outages: 'rutter/outages',
   outputs: 'process/outputs',
