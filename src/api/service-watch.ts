@@ -15,6 +15,9 @@ import type { WorkflowFacade } from '../temporal/facade.js';
 /** What begins or ends is shown within this time, and raises an alert after twice of it. A check is a handful of cheap calls. */
 export const serviceCheckEveryMs = 15_000;
 
+/** While something is degraded, so that its end is shown soon: after a start, or once a worker is back. */
+const degradedCheckEveryMs = 3_000;
+
 /** Longer than the calls to Temporal that a check makes; a statement that hangs is not waited for. */
 const stopMaxMs = 9_000;
 
@@ -37,8 +40,8 @@ export function startServiceWatch(input: {
   let degraded: readonly Degraded[] = [];
   /** By a clock that nobody sets. */
   let checkedMs = performance.now();
-  /** By code and subject: at how many checks in a row. */
-  let seen = new Map<string, number>();
+  /** By code and subject: since when it was found at each check, by the same clock. */
+  let foundSinceMs = new Map<string, number>();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -47,10 +50,12 @@ export function startServiceWatch(input: {
     degraded = degradedOfService(facts);
     checkedMs = performance.now();
     const found = alertsOfService(facts);
-    seen = new Map(found.map((alert) => [keyOf(alert), (seen.get(keyOf(alert)) ?? 0) + 1]));
+    foundSinceMs = new Map(found.map((alert) => [keyOf(alert), foundSinceMs.get(keyOf(alert)) ?? checkedMs]));
+    const isLasting = (alert: ServiceAlert): boolean =>
+      checkedMs - (foundSinceMs.get(keyOf(alert)) ?? checkedMs) >= everyMs * (checksBeforeAlert - 1);
     const { raised, ended } = await reviewServiceAlerts(
       pool,
-      found.map((alert) => ({ ...alert, lasting: (seen.get(keyOf(alert)) ?? 0) >= checksBeforeAlert })),
+      found.map((alert) => ({ ...alert, lasting: isLasting(alert) })),
     );
     for (const { code, subject } of raised) {
       const line = { code, subject, severity: severityOfAlert[code], runbook: runbookOfAlert(code) };
@@ -62,9 +67,12 @@ export function startServiceWatch(input: {
     // What cannot be checked now keeps its last state: the parts themselves are reported as unavailable.
     await check().catch((error: unknown) => logger.debug({ err: error }, 'service not checked'));
     if (stopped) return;
-    timer = setTimeout(() => {
-      running = loop();
-    }, everyMs).unref();
+    timer = setTimeout(
+      () => {
+        running = loop();
+      },
+      degraded.length > 0 ? Math.min(everyMs, degradedCheckEveryMs) : everyMs,
+    ).unref();
   };
   let running = loop();
   return {

@@ -5,7 +5,7 @@ export type LostDecision = 'pause' | 'resume' | 'close' | 'reopen';
 
 /**
  * What the difference between a feed's workflow and its row says, after the row came back from an earlier moment. What the
- * workflow last showed is newer than the row. Null: they agree, or nothing can be told.
+ * workflow last showed is newer than the row. Null: they agree, or nothing can be concluded.
  */
 export function lostDecision(input: {
   /** What the workflow last showed; null: nothing yet. */
