@@ -127,7 +127,8 @@ describe('causes', () => {
     [429, '429'],
     [450, '450'],
     [500, '500'],
-    [302, '302'],
+    [302, null],
+    [301, '301'],
   ])('of a provider: an answer with %i is %s', async (status, code) => {
     const { availability } = follow('rutter');
     const answering = observedFetch(() => Promise.resolve(new Response(null, { status })), availability);

@@ -3,9 +3,12 @@ import { unsentCode } from './network-failure.js';
 
 /**
  * Statuses that a provider gives to one request while it works: they say nothing about the others. Any other one, such as
- * 5xx, 429 or a status that no document knows, is a cause for which calls fail.
+ * 5xx, 429 or a status that no document knows, is a cause for which calls fail. 302 is how the Banking Service answers a
+ * poll (contract 5.1).
  */
-const ordinaryStatuses: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 410, 412, 413, 415, 422]);
+const ordinaryStatuses: ReadonlySet<number> = new Set([
+  302, 400, 401, 403, 404, 409, 410, 412, 413, 415, 422,
+]);
 
 /** Codes of a request without an answer. */
 const noAnswer = { timeout: 'no_answer', lost: 'connection_lost' } as const;
