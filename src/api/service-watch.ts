@@ -3,12 +3,7 @@ import type { Pool } from '../db/pool.js';
 import { readWorkerProcesses } from '../db/worker-processes.js';
 import { runbookOfAlert, severityOfAlert } from '../domain/alerts.js';
 import type { Degraded } from '../domain/degraded.js';
-import {
-  alertsOfService,
-  checksBeforeAlert,
-  degradedOfService,
-  type ServiceAlert,
-} from '../domain/service-state.js';
+import { alertsOfService, degradedOfService, type ServiceAlert } from '../domain/service-state.js';
 import type { Logger } from '../logger.js';
 import type { WorkflowFacade } from '../temporal/facade.js';
 
@@ -51,8 +46,9 @@ export function startServiceWatch(input: {
     checkedMs = performance.now();
     const found = alertsOfService(facts);
     foundSinceMs = new Map(found.map((alert) => [keyOf(alert), foundSinceMs.get(keyOf(alert)) ?? checkedMs]));
+    // What passes while a version is deployed is no alert.
     const isLasting = (alert: ServiceAlert): boolean =>
-      checkedMs - (foundSinceMs.get(keyOf(alert)) ?? checkedMs) >= everyMs * (checksBeforeAlert - 1);
+      checkedMs - (foundSinceMs.get(keyOf(alert)) ?? checkedMs) >= everyMs;
     const { raised, ended } = await reviewServiceAlerts(
       pool,
       found.map((alert) => ({ ...alert, lasting: isLasting(alert) })),

@@ -15,9 +15,6 @@ export interface ServiceAlert {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** Found at this many checks in a row it is an alert: what passes while a version is deployed is none. */
-export const checksBeforeAlert = 2;
-
 /** What of it every API process shows in /readyz: the same cause of several workers once, with their number. */
 export function degradedOfService(facts: ServiceFacts): Degraded[] {
   const { missingSearchAttributes, queuesNotPolled, workers } = facts;
